@@ -1,0 +1,185 @@
+// A Snapshot: everything a collector knew at one tick, immutable. Front ends read nothing else.
+//
+// It is a view over one mapped file (see core/snapshot/format.hpp): rows are made when asked for, their strings point into the file and
+// live as long as the Snapshot. Domains stand in the order of their UUIDs; vNICs stand in the order of VnicKey, so that
+// each domain's are together.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/result.hpp"
+#include "core/types.hpp"
+
+namespace vmtraffic {
+
+inline constexpr const char* kSnapshotFileName = "snapshot";
+inline constexpr const char* kLeaseFileName = "lease";
+
+// Parts of the file, verified only when asked for. A bit set.
+enum SnapshotPart : unsigned {
+  kPartInventory = 1u << 0,
+  kPartNumbers = 1u << 1,
+  kPartHealth = 1u << 2,
+  kPartEvents = 1u << 3,
+  kAllParts = 0xFu,
+};
+
+struct SnapshotInfo {
+  std::string_view host;
+  std::string_view boot_id;
+  std::uint64_t sequence{0};           // one more at each publication, going on over hand-overs
+  Nanoseconds sampled_boottime{0};     // when the counters were read
+  Nanoseconds sampled_walltime{0};     // the same for display, ns since 1970
+  Nanoseconds interval{0};             // the collector's configured interval
+  std::uint64_t inventory_generation{0};  // changes whenever the inventory part does
+  std::uint32_t writer_pid{0};
+  std::string_view writer_program;     // "collectd", "vmtraffic-agentx", "vmtraffic-collect"
+  std::string_view writer_version;
+};
+
+struct TagView {
+  std::string_view key;    // e.g. "nova.project"
+  std::string_view value;
+};
+
+struct DomainRow {
+  std::size_t index{0};                // its place in the snapshot
+  DomainUuid uuid;
+  std::string_view name, title;
+  std::string_view connection;         // the libvirt URI it was found through
+  std::string_view os_type;            // "hvm", "exe", …
+  std::string_view hypervisor;         // libvirt's driver, e.g. "QEMU", "LXC"
+  DomainState state{DomainState::kNoState};
+  std::int32_t state_reason{0};        // libvirt's virDomain*Reason for that state
+  std::optional<bool> persistent, autostart;
+  std::optional<std::uint32_t> vcpus, vcpus_max;
+  std::optional<std::uint64_t> memory_kib, memory_max_kib;  // current and maximum, KiB
+  std::optional<std::uint64_t> cpu_time_ns;                 // used since its start
+  std::optional<Nanoseconds> confirmed_boottime;            // when libvirt last said that this is so
+  std::span<const TagView> tags;       // sorted by key
+  std::size_t first_vnic{0}, vnic_count{0};
+
+  std::optional<std::string_view> tag(std::string_view key) const;
+};
+
+struct VnicRow {
+  std::size_t index{0};
+  std::size_t domain{0};               // index of its domain's row
+  VnicKey key;
+  std::uint32_t number{0};             // its place among its domain's vNICs in the XML, from 0
+  VnicType type{VnicType::kOther};
+  std::string_view source;             // bridge, network, parent device or socket
+  std::string_view tap;                // the host's link while the domain runs; empty otherwise
+  std::string_view model;              // "virtio", …
+  std::string_view port_id;            // Neutron's port, from virtualport's interfaceid
+  LinkState link{LinkState::kUnknown}; // what the XML tells the guest
+  std::optional<Bandwidth> bandwidth_rx, bandwidth_tx;  // guest's direction: <inbound> is what it receives
+  std::span<const std::string_view> addresses;          // known IP addresses, as text
+
+  std::optional<std::uint32_t> if_index;                // of the tap, while it exists
+  Counters rx, tx;                                      // totals; absent while there is no link
+  std::optional<Nanoseconds> discontinuity_boottime;    // the totals cannot be compared with those before; nothing: never
+};
+
+struct HealthCounter {
+  std::string_view name;  // e.g. "libvirt_calls", a monotonic count unless its name ends in a unit
+  std::uint64_t value{0};
+};
+
+struct ProbeHealthRow {
+  std::string_view name;                 // "collector", "link_counters", "libvirt qemu:///system"
+  HealthState state{HealthState::kStarting};
+  std::string_view message;              // one sentence; empty while up
+  Nanoseconds since_boottime{0};         // when the state last changed
+  std::optional<Nanoseconds> last_ok_boottime;
+  std::vector<HealthCounter> counters;
+};
+
+struct EventRow {
+  std::uint64_t sequence{0};  // from 1, without gaps, going on over hand-overs
+  Nanoseconds boottime{0};
+  Nanoseconds walltime{0};
+  EventKind kind{EventKind::kOther};
+  DomainUuid uuid;
+  std::string_view domain;    // its name at that moment
+  std::string_view detail;    // libvirt's reason ("destroyed", "migrated", …), an old name, a MAC
+};
+
+class Snapshot {
+ public:
+  // From octets that `keep_alive` owns. Verifies the parts asked for; others answer as if empty.
+  static Result<Snapshot> parse(std::span<const std::byte> bytes, unsigned parts, std::shared_ptr<const void> keep_alive);
+  // From octets that the snapshot then owns.
+  static Result<Snapshot> parse(std::vector<std::byte> bytes, unsigned parts = kAllParts);
+
+  SnapshotInfo info() const;
+
+  std::size_t domain_count() const;
+  DomainRow domain(std::size_t index) const;
+  std::size_t vnic_count() const;
+  VnicRow vnic(std::size_t index) const;
+  WindowRates rates(std::size_t vnic_index, Window window) const;
+  std::optional<std::size_t> find_domain(const DomainUuid& uuid) const;
+
+  std::size_t health_count() const;
+  ProbeHealthRow health(std::size_t index) const;
+
+  // Events still in the ring, oldest first. The sequence of the newest ever published (0: none).
+  std::size_t event_count() const;
+  EventRow event(std::size_t index) const;
+  std::uint64_t last_event_sequence() const;
+
+  // Age of the sample. Nothing when it is of another boot or lies in the future: then it says nothing about now.
+  std::optional<Nanoseconds> age(const Clock& clock) const;
+  // Older than kStaleAfterIntervals intervals (and a second of grace), or of another boot.
+  bool stale(const Clock& clock) const;
+
+  struct Impl;  // holds FlatBuffers' types, which no header shows
+
+ private:
+  explicit Snapshot(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+inline constexpr int kStaleAfterIntervals = 3;
+
+// Reads `directory`/snapshot once. Refuses a file or directory that anyone but the collector's user (the directory's owner) or root
+// may write. Errors: kMissing, kDenied, kInsecure, kTruncated, kCorrupt, kForeign, kFuture, kIo; each text names the file and what to do.
+Result<Snapshot> read_snapshot(const std::filesystem::path& directory, unsigned parts = kAllParts);
+
+// For long-lived front ends: reads again only when the file was replaced.
+class SnapshotReader {
+ public:
+  explicit SnapshotReader(std::filesystem::path directory, unsigned parts = kAllParts);
+  // The present snapshot. The same pointer as before while the file is the same.
+  Result<std::shared_ptr<const Snapshot>> poll();
+
+ private:
+  std::filesystem::path directory_;
+  unsigned parts_;
+  std::shared_ptr<const Snapshot> current_;
+  struct FileId {
+    std::uint64_t device{0}, inode{0}, size{0};
+    std::int64_t modified_ns{0};
+    friend bool operator==(const FileId&, const FileId&) = default;
+  } current_id_;
+};
+
+// Who holds the lease of `directory`, told from /proc/locks, so that no right to the lease file is needed.
+struct LeaseHolder {
+  std::int32_t pid{0};
+  std::string command;   // /proc/PID/comm, printable; empty when not to be read
+  bool stopped{false};   // the process is stopped (SIGSTOP, a debugger)
+};
+std::optional<LeaseHolder> lease_holder(const std::filesystem::path& directory);
+
+}  // namespace vmtraffic

@@ -1,0 +1,92 @@
+// A snapshot's content as plain values, and its way into octets and into the file.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/result.hpp"
+#include "core/snapshot.hpp"
+#include "core/traffic/inventory.hpp"
+#include "core/traffic/numbers.hpp"
+#include "core/types.hpp"
+
+namespace vmtraffic {
+
+struct SnapshotHeader {
+  std::string host, boot_id;
+  std::uint64_t sequence{0};
+  Nanoseconds sampled_boottime{0}, sampled_walltime{0}, interval{10 * kSecond};
+  std::uint64_t inventory_generation{0};
+  std::uint32_t writer_pid{0};
+  std::string writer_program, writer_version;
+};
+
+struct ProbeHealth {
+  std::string name;
+  HealthState state{HealthState::kStarting};
+  std::string message;
+  Nanoseconds since_boottime{0};
+  std::optional<Nanoseconds> last_ok_boottime;
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
+  friend bool operator==(const ProbeHealth&, const ProbeHealth&) = default;
+};
+
+struct Event {
+  std::uint64_t sequence{0};
+  Nanoseconds boottime{0}, walltime{0};
+  EventKind kind{EventKind::kOther};
+  DomainUuid uuid;
+  std::string domain, detail;
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
+// Figures in inventory order: one entry per domain, one per vNIC (domain by domain, in VnicKey order).
+struct Numbers {
+  std::vector<DomainNumbers> domains;
+  std::vector<VnicTotals> totals;
+  std::array<std::vector<VnicRates>, kWindowCount> rates;
+};
+
+// A part of the file, encoded and with its checksum, to be written as often as it stays the same.
+struct EncodedPart {
+  std::vector<std::uint8_t> bytes;
+  std::uint64_t checksum{0};
+};
+EncodedPart encode_inventory(const Inventory& inventory);
+EncodedPart encode_numbers(const Numbers& numbers);
+EncodedPart encode_health(const std::vector<ProbeHealth>& health);
+EncodedPart encode_events(const std::vector<Event>& events, std::uint64_t last_sequence);
+
+// A whole file's octets; what tests, --once and the writer use.
+struct EncodedSnapshot {
+  SnapshotHeader header;
+  const EncodedPart* inventory{nullptr};
+  const EncodedPart* numbers{nullptr};
+  const EncodedPart* health{nullptr};
+  const EncodedPart* events{nullptr};
+};
+std::vector<std::byte> assemble(const EncodedSnapshot& snapshot);
+
+// For tests of front ends: everything at once. `inventory` must be normalized and `numbers` fit it.
+struct SnapshotContent {
+  SnapshotHeader header;
+  Inventory inventory;
+  Numbers numbers;
+  std::vector<ProbeHealth> health;
+  std::vector<Event> events;
+};
+std::vector<std::byte> encode(const SnapshotContent& content);
+
+// Publishes `directory`/snapshot: writes a new file (0640, owner and group of the directory when we may) and renames it.
+Status publish(const std::filesystem::path& directory, const EncodedSnapshot& snapshot);
+
+// kInsecure unless `directory` belongs to root, to us or to the user vmtraffic and nobody else may write it.
+// Creates it (0750, vmtraffic:vmtraffic when run as root and the user exists) when it is missing.
+Status prepare_runtime_directory(const std::filesystem::path& directory);
+
+}  // namespace vmtraffic

@@ -1,0 +1,56 @@
+// One vNIC's figures in the form in which the ledger keeps them and the snapshot's numbers part carries them:
+// plain arrays, a presence bit per value, in inventory order.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/types.hpp"
+
+namespace vmtraffic {
+
+// The order of every array below.
+enum Metric : std::size_t {
+  kRxOctets,
+  kRxPackets,
+  kRxErrors,
+  kRxDrops,
+  kTxOctets,
+  kTxPackets,
+  kTxErrors,
+  kTxDrops,
+  kMetricCount,
+};
+
+using MetricTotals = std::array<std::uint64_t, kMetricCount>;
+using MetricRates = std::array<float, kMetricCount>;  // per second
+
+// Which totals stand for something now: bit m for metric m.
+using MetricSet = std::uint8_t;
+inline constexpr MetricSet kAllMetrics = 0xFF;
+
+// Totals of one vNIC and what is needed to go on with them: kernel's value = total - offset (modulo 2^64).
+struct VnicTotals {
+  MetricTotals total{};
+  MetricTotals offset{};
+  std::int64_t discontinuity_boottime{0};  // 0: never
+  std::uint32_t if_index{0};               // 0: no link
+  MetricSet present{0};                    // published now
+  MetricSet seen{0};                       // total and offset are worth keeping, also while the link is gone
+  std::uint16_t reserved{0};
+  friend bool operator==(const VnicTotals&, const VnicTotals&) = default;
+};
+static_assert(sizeof(VnicTotals) == 144);
+
+// Rates of one vNIC over one window.
+struct VnicRates {
+  float covered_s{0};       // 0: no rate
+  MetricRates mean{};
+  MetricRates highest{};
+  std::uint32_t present{0};  // bit m for metric m
+  friend bool operator==(const VnicRates&, const VnicRates&) = default;
+};
+static_assert(sizeof(VnicRates) == 72);
+
+}  // namespace vmtraffic
