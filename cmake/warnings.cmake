@@ -1,7 +1,7 @@
 # One target that carries what every target of ours is compiled with.
 add_library(vmtraffic_options INTERFACE)
 target_compile_options(vmtraffic_options INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Wnull-dereference -Wdouble-promotion
+  -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Wdouble-promotion
   $<$<BOOL:${VMTRAFFIC_WERROR}>:-Werror>)
 target_include_directories(vmtraffic_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(vmtraffic_options INTERFACE VMTRAFFIC_VERSION="${PROJECT_VERSION}")
