@@ -143,7 +143,8 @@ class Snapshot {
   // Older than kStaleAfterIntervals intervals (and a second of grace), or of another boot.
   bool stale(const Clock& clock) const;
 
-  struct Impl;  // holds FlatBuffers' types, which no header shows
+  struct Impl;  // holds FlatBuffers' types, which no public header shows
+  const Impl& impl() const { return *impl_; }  // for core/snapshot alone
 
  private:
   explicit Snapshot(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

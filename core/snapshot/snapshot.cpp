@@ -9,8 +9,8 @@
 #include <xxhash.h>
 
 #include "core/snapshot/format.hpp"
+#include "core/snapshot/impl.hpp"
 #include "core/traffic/numbers.hpp"
-#include "snapshot.fbs.h"
 
 namespace vmtraffic {
 namespace {
@@ -40,29 +40,6 @@ Enum enum_of(std::uint8_t value, Enum last, Enum fallback) {
 Error corrupt(std::string_view what) { return {ErrorCode::kCorrupt, fmt::format("the snapshot is corrupt ({})", what)}; }
 
 }  // namespace
-
-struct Snapshot::Impl {
-  std::shared_ptr<const void> keep_alive;
-  const fbs::Header* header{nullptr};
-  const fbs::Inventory* inventory{nullptr};
-  const fbs::Numbers* numbers{nullptr};
-  const fbs::Health* health{nullptr};
-  const fbs::Events* events{nullptr};
-  // vNIC rows by their place: which table, in which domain. Built once, since the file nests vNICs in domains.
-  std::vector<std::uint32_t> first_vnic;  // per domain, and the total at the end
-  std::vector<std::uint32_t> domain_of;   // per vNIC
-  // Rows hand out spans; what they point at is laid out once.
-  std::vector<TagView> tags;
-  std::vector<std::uint32_t> first_tag;  // per domain, and the total at the end
-  std::vector<std::string_view> addresses;
-  std::vector<std::uint32_t> first_address;  // per vNIC, and the total at the end
-
-  const fbs::Vnic* vnic(std::size_t index) const {
-    const std::uint32_t d = domain_of[index];
-    return inventory->domains()->Get(d)->vnics()->Get(static_cast<flatbuffers::uoffset_t>(index - first_vnic[d]));
-  }
-  Result<Done> lay_out();
-};
 
 namespace {
 
@@ -272,7 +249,7 @@ VnicRow Snapshot::vnic(std::size_t index) const {
   const auto total = [&](Metric m) { return (t->present() >> m & 1u) != 0 ? std::optional(t->total()->Get(m)) : std::nullopt; };
   row.rx = {total(kRxOctets), total(kRxPackets), total(kRxErrors), total(kRxDrops)};
   row.tx = {total(kTxOctets), total(kTxPackets), total(kTxErrors), total(kTxDrops)};
-  if (t->if_index() != 0) row.if_index = t->if_index();
+  if (t->if_index() != 0 && t->present() != 0) row.if_index = t->if_index();
   if (t->discontinuity_boottime_ns() != 0) row.discontinuity_boottime = t->discontinuity_boottime_ns();
   return row;
 }

@@ -11,6 +11,7 @@
 
 #include "core/result.hpp"
 #include "core/snapshot.hpp"
+#include "core/traffic/event_ring.hpp"
 #include "core/traffic/inventory.hpp"
 #include "core/traffic/numbers.hpp"
 #include "core/types.hpp"
@@ -34,15 +35,6 @@ struct ProbeHealth {
   std::optional<Nanoseconds> last_ok_boottime;
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   friend bool operator==(const ProbeHealth&, const ProbeHealth&) = default;
-};
-
-struct Event {
-  std::uint64_t sequence{0};
-  Nanoseconds boottime{0}, walltime{0};
-  EventKind kind{EventKind::kOther};
-  DomainUuid uuid;
-  std::string domain, detail;
-  friend bool operator==(const Event&, const Event&) = default;
 };
 
 // Figures in inventory order: one entry per domain, one per vNIC (domain by domain, in VnicKey order).

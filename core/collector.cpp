@@ -1,0 +1,236 @@
+#include "core/collector.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "core/probes/libvirt_connection.hpp"
+#include "core/sampler.hpp"
+#include "core/snapshot/lease.hpp"
+#include "core/text.hpp"
+
+namespace vmtraffic {
+namespace {
+
+// How long the first tick waits for libvirt's first answer, so that a start does not publish an empty host.
+constexpr std::chrono::milliseconds kSettle{2000};
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+Config with_host(Config config) {
+  if (config.host.empty()) config.host = host_name();
+  return config;
+}
+
+std::chrono::nanoseconds duration(double seconds) { return std::chrono::nanoseconds(static_cast<Nanoseconds>(seconds * static_cast<double>(kSecond))); }
+
+}  // namespace
+
+struct Collector::Impl {
+  explicit Impl(Options o) : options(std::move(o)), history(static_cast<Nanoseconds>(options.config.interval_s * static_cast<double>(kSecond))) {}
+
+  const Options options;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stop{false}, running{false}, collecting{false};
+
+  // ---- the thread's own
+  std::optional<Lease> lease;
+  std::unique_ptr<Sampler> sampler;
+  History history;
+  std::optional<SnapshotReader> reader;
+  ProbeHealth health;
+  std::string last_complaint;
+  std::uint64_t ticks{0}, late_ticks{0}, published{0}, publish_failures{0}, takeovers{0};
+
+  void run();
+  void take_lease();
+  void drop_lease(const std::string& why);
+  void follow();
+  void tick();
+  bool sleep_until(std::chrono::steady_clock::time_point when);
+  void settle();
+  void set_health(const Status& published_now);
+  void complain(LogLevel level, const std::string& text);
+};
+
+Collector::Collector(Options options) {
+  options.config = with_host(std::move(options.config));
+  impl_ = std::make_shared<Impl>(std::move(options));
+}
+
+Collector::~Collector() { stop(); }
+
+Status Collector::start() {
+  if (auto s = prepare_runtime_directory(impl_->options.config.runtime_directory); !s) {
+    // What only root can prepare does not hinder following: the directory may come later, and then be somebody else's.
+    if (s.error().code == ErrorCode::kInsecure || s.error().code == ErrorCode::kInvalid) return s;
+    impl_->complain(LogLevel::kWarning, s.error().text);
+  }
+  impl_->running = true;
+  std::thread([impl = impl_] {
+    impl->run();
+    const std::lock_guard lock(impl->mutex);
+    impl->running = false;
+    impl->changed.notify_all();
+  }).detach();
+  return Done{};
+}
+
+void Collector::stop(std::chrono::milliseconds limit) noexcept {
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->stop = true;
+    impl_->changed.notify_all();
+    impl_->changed.wait_for(lock, limit, [this] { return !impl_->running; });
+  }
+  stop_libvirt_event_loop();
+}
+
+bool Collector::collecting() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->collecting;
+}
+
+void Collector::Impl::complain(LogLevel level, const std::string& text) {
+  if (text == last_complaint) return;
+  last_complaint = text;
+  if (options.log) options.log(level, text);
+}
+
+bool Collector::Impl::sleep_until(std::chrono::steady_clock::time_point when) {
+  std::unique_lock lock(mutex);
+  return !changed.wait_until(lock, when, [this] { return stop; });
+}
+
+void Collector::Impl::run() {
+  const auto interval = duration(options.config.interval_s);
+  auto next = std::chrono::steady_clock::now();
+  health.name = "collector";
+  health.since_boottime = options.clock.boottime();
+  while (true) {
+    if (!lease) take_lease();
+    if (lease && !lease->valid()) drop_lease("the lease file was removed or replaced");
+    if (lease) {
+      tick();
+    } else {
+      follow();
+    }
+    next += interval;
+    const auto now = std::chrono::steady_clock::now();
+    if (next <= now) {
+      ++late_ticks;
+      next = now + interval;
+    }
+    if (!sleep_until(next)) break;
+  }
+  if (sampler) sampler->stop(std::chrono::milliseconds(500));
+  sampler.reset();
+  lease.reset();
+}
+
+void Collector::Impl::take_lease() {
+  auto got = Lease::acquire(options.config.runtime_directory);
+  if (!got) {
+    // The directory may be made later, e.g. by whoever may.
+    if (got.error().code == ErrorCode::kMissing) (void)prepare_runtime_directory(options.config.runtime_directory);
+    if (got.error().code != ErrorCode::kBusy) complain(LogLevel::kWarning, "following only: " + got.error().text);
+    return;
+  }
+  lease = std::move(got).value();
+  follow();  // the last word of the holder before us
+  ++takeovers;
+  sampler = std::make_unique<Sampler>(Sampler::Options{options.config, options.program, options.log, options.clock}, history);
+  {
+    const std::lock_guard lock(mutex);
+    collecting = true;
+  }
+  complain(LogLevel::kNotice, fmt::format("collecting for this host (lease taken, publishing to {})", printable((options.config.runtime_directory / kSnapshotFileName).string())));
+  settle();
+}
+
+// With a history there is something to publish at once; without, libvirt gets a moment to tell what there is.
+void Collector::Impl::settle() {
+  if (!history.inventory.domains.empty()) return;
+  const auto deadline = std::chrono::steady_clock::now() + kSettle;
+  while (!sampler->settled() && std::chrono::steady_clock::now() < deadline) {
+    if (!sleep_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(10))) return;
+  }
+}
+
+void Collector::Impl::drop_lease(const std::string& why) {
+  complain(LogLevel::kWarning, why + ": no longer collecting");
+  sampler->stop(std::chrono::milliseconds(0));
+  sampler.reset();
+  lease.reset();
+  const std::lock_guard lock(mutex);
+  collecting = false;
+}
+
+void Collector::Impl::follow() {
+  if (!reader) reader.emplace(options.config.runtime_directory);
+  const auto snapshot = reader->poll();
+  if (!snapshot) {
+    if (snapshot.error().code != ErrorCode::kMissing) complain(LogLevel::kWarning, snapshot.error().text);
+    return;
+  }
+  // Another boot's totals are no beginning for this one's.
+  if ((*snapshot)->info().boot_id == options.clock.boot_id) history.follow(**snapshot);
+}
+
+void Collector::Impl::set_health(const Status& published_now) {
+  const HealthState state = published_now.ok() ? HealthState::kUp : HealthState::kDegraded;
+  if (state != health.state) health.since_boottime = options.clock.boottime();
+  health.state = state;
+  health.message = published_now.ok() ? "" : published_now.error().text;
+  if (published_now.ok()) health.last_ok_boottime = options.clock.boottime();
+}
+
+void Collector::Impl::tick() {
+  ++ticks;
+  if (ticks == 1) set_health(Done{});
+  health.counters = {{"ticks", ticks},
+                     {"ticks_late", late_ticks},
+                     {"published", published},
+                     {"publish_failures", publish_failures},
+                     {"vnics", history.ledger.keys().size()},
+                     {"events", history.events.last_sequence()}};
+  const EncodedSnapshot snapshot = sampler->sample(health);
+  const Status done = publish(options.config.runtime_directory, snapshot);
+  ++(done.ok() ? published : publish_failures);
+  set_health(done);
+  if (!done) {
+    complain(LogLevel::kError, "the snapshot cannot be published: " + done.error().text);
+  } else if (last_complaint.starts_with("the snapshot cannot be published")) {
+    complain(LogLevel::kNotice, "the snapshot is published again");
+  }
+}
+
+Result<std::vector<std::byte>> sample_once(const Config& config, const Log& log, std::chrono::milliseconds gap, std::chrono::milliseconds patience) {
+  const Config named = with_host(config);
+  History history(static_cast<Nanoseconds>(named.interval_s * static_cast<double>(kSecond)));
+  Sampler sampler({named, "vmtraffic-collect", log, system_clock()}, history);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!sampler.settled() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ProbeHealth own;
+  own.name = "collector";
+  own.state = HealthState::kUp;
+  sampler.sample(own);
+  std::this_thread::sleep_for(gap);
+  auto bytes = assemble(sampler.sample(own));
+  sampler.stop(std::chrono::milliseconds(200));
+  stop_libvirt_event_loop();
+  return bytes;
+}
+
+}  // namespace vmtraffic

@@ -1,0 +1,171 @@
+#include "core/config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "core/text.hpp"
+
+namespace vmtraffic {
+namespace {
+
+// Where a complaint points to, and the first complaint: one at a time is what an operator can mend.
+class Section {
+ public:
+  Section(const toml::table& table, std::string path, std::string_view origin, std::optional<Error>& error)
+      : table_(table), path_(std::move(path)), origin_(origin), error_(error) {}
+
+  void number(std::string_view key, double& out, double least, double most, std::string_view unit) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto value = node->value<double>();  // accepts integers too
+    if (!node->is_number() || !value || !std::isfinite(*value) || *value < least || *value > most) {
+      return complain(*node, key, fmt::format("wants a number from {} to {} ({})", least, most, unit));
+    }
+    out = *value;
+  }
+
+  void text(std::string_view key, std::string& out, std::string_view what) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto value = node->value<std::string>();
+    if (!node->is_string() || !value || value->find('\0') != std::string::npos) return complain(*node, key, fmt::format("wants {} in quotes", what));
+    out = *value;
+  }
+
+  void directory(std::string_view key, std::filesystem::path& out) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto value = node->value<std::string>();
+    if (!node->is_string() || !value || !value->starts_with('/') || value->find('\0') != std::string::npos) {
+      return complain(*node, key, "wants an absolute path in quotes");
+    }
+    out = *value;
+  }
+
+  void uris(std::string_view key, std::vector<std::string>& out) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    constexpr std::string_view kWant = "wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"]";
+    if (array == nullptr) return complain(*node, key, kWant);
+    std::vector<std::string> found;
+    for (const toml::node& element : *array) {
+      const auto value = element.value<std::string>();
+      if (!element.is_string() || !value || !plausible_uri(*value) || std::find(found.begin(), found.end(), *value) != found.end()) {
+        return complain(element, key, kWant);
+      }
+      found.push_back(*value);
+    }
+    out = std::move(found);
+  }
+
+  std::optional<Section> section(std::string_view key) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return std::nullopt;
+    if (!node->is_table()) {
+      complain(*node, key, fmt::format("is a section: write [{}]", key));
+      return std::nullopt;
+    }
+    return Section(*node->as_table(), path_ + std::string(key) + ".", origin_, error_);
+  }
+
+  // Call last: names the first key that nobody asked for.
+  void finish() {
+    for (const auto& [key, node] : table_) {
+      if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
+      std::string accepted;
+      for (const std::string& k : known_) accepted += (accepted.empty() ? "" : ", ") + k;
+      const toml::source_position at = key.source().begin;
+      if (!error_) {
+        error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: unknown key '{}{}'; known here are: {}", origin_, at.line, path_, printable(key.str()), accepted)};
+      }
+    }
+  }
+
+ private:
+  // scheme[+transport]:// and something behind it. libvirt itself judges the rest when it is opened.
+  static bool plausible_uri(std::string_view uri) {
+    const auto colon = uri.find("://");
+    if (colon == std::string_view::npos || colon == 0 || uri.find('\0') != std::string_view::npos) return false;
+    return std::all_of(uri.begin(), uri.begin() + static_cast<std::ptrdiff_t>(colon),
+                       [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'; });
+  }
+
+  const toml::node* take(std::string_view key) {
+    known_.emplace_back(key);
+    return table_.get(key);
+  }
+
+  void complain(const toml::node& node, std::string_view key, std::string_view want) {
+    if (error_) return;
+    std::ostringstream value;
+    if (!node.is_table() && !node.is_array()) value << toml::node_view<const toml::node>(&node);
+    const std::string given = value.str().empty() ? "" : fmt::format(", not {}", shortened(printable(value.str()), 80));
+    error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: {}{} {}{}", origin_, node.source().begin.line, path_, key, want, given)};
+  }
+
+  const toml::table& table_;
+  std::string path_;
+  std::string_view origin_;
+  std::optional<Error>& error_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, std::string_view origin) {
+  const std::string where = printable(origin);
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& e) {
+    return Error{ErrorCode::kInvalid, fmt::format("{}:{}: not valid TOML: {}", where, e.source().begin.line, printable(e.description()))};
+  }
+  Config config;
+  std::optional<Error> error;
+  Section root(table, "", where, error);
+  root.number("interval", config.interval_s, 1, 3600, "seconds");
+  root.text("host", config.host, "this host's name");
+  root.directory("runtime_directory", config.runtime_directory);
+  root.directory("state_directory", config.state_directory);
+  if (auto libvirt = root.section("libvirt")) {
+    libvirt->uris("uris", config.libvirt.uris);
+    libvirt->number("refresh_interval", config.libvirt.refresh_interval_s, 1, 86400, "seconds");
+    libvirt->finish();
+  }
+  root.finish();
+  if (error) return *error;
+  return config;
+}
+
+Result<Config> load_config(const std::filesystem::path& file) {
+  const std::string name = printable(file.string());
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) return Error{ErrorCode::kInvalid, fmt::format("{} is a directory, not a configuration file", name)};
+  errno = 0;
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream content;
+  if (in) content << in.rdbuf();
+  if (!in || in.bad()) {
+    const int code = errno;
+    const ErrorCode kind = code == ENOENT ? ErrorCode::kMissing : code == EACCES ? ErrorCode::kDenied : ErrorCode::kIo;
+    return Error{kind, fmt::format("cannot read the configuration {}: {}", name, std::strerror(code))};
+  }
+  return parse_config(content.str(), file.string());
+}
+
+Result<Config> load_config_or_defaults(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored) && !ignored) return Config{};
+  return load_config(file);
+}
+
+}  // namespace vmtraffic

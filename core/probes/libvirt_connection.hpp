@@ -1,0 +1,85 @@
+// One read-only libvirt connection, as values. The only file pair that names libvirt's C API.
+// Every call may hang as long as libvirtd does: use it from a thread that nobody waits for.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "core/types.hpp"
+
+namespace vmtraffic {
+
+// Something happened to a domain. Delivered on libvirt's event loop thread, which may be another plugin's: only enqueue.
+struct LibvirtEvent {
+  DomainUuid uuid;
+  std::string name;
+  std::optional<EventKind> lifecycle;  // nothing: its definition changed (a device, its metadata)
+  std::string detail;                  // libvirt's reason, e.g. "destroyed"
+};
+
+struct ListedDomain {
+  DomainUuid uuid;
+  std::string name;
+  bool active{false}, persistent{false}, autostart{false};
+};
+
+struct DomainStats {
+  DomainUuid uuid;
+  DomainState state{DomainState::kNoState};
+  std::int32_t reason{0};
+  std::optional<std::uint64_t> cpu_time_ns;
+};
+
+// An address that libvirt's DHCP server gave to a MAC.
+struct DhcpLease {
+  MacAddress mac;
+  std::string address;
+  friend bool operator==(const DhcpLease&, const DhcpLease&) = default;
+};
+
+class LibvirtConnection {
+ public:
+  using OnEvent = std::function<void(LibvirtEvent)>;
+  using OnClose = std::function<void(std::string reason)>;
+
+  // Blocks while libvirtd hangs. Callbacks may come until they were destroyed, which may be later than this object is.
+  static Result<std::unique_ptr<LibvirtConnection>> open(const std::string& uri, OnEvent on_event, OnClose on_close);
+  ~LibvirtConnection();
+  LibvirtConnection(const LibvirtConnection&) = delete;
+  LibvirtConnection& operator=(const LibvirtConnection&) = delete;
+
+  const std::string& hypervisor() const;         // the driver's name, e.g. "QEMU"
+  const std::string& hypervisor_version() const; // e.g. "7.2.22"
+  bool alive() const;
+
+  Result<std::vector<ListedDomain>> list();
+  // States and CPU times: of active domains in one call where the driver has bulk statistics, else of `active` one by one (those that fail are left out).
+  Result<std::vector<DomainStats>> stats(const std::vector<DomainUuid>& active);
+  // The live XML. Nothing: there is no such domain any more.
+  Result<std::optional<std::string>> xml(const DomainUuid& uuid);
+  Result<std::optional<ListedDomain>> look_up(const DomainUuid& uuid);
+  Result<std::optional<DomainStats>> state(const DomainUuid& uuid);
+  Result<std::vector<DhcpLease>> dhcp_leases();
+  // libvirt's own counters of one vNIC, in the guest's direction, eight values as core/traffic/numbers.hpp orders them.
+  Result<std::vector<std::optional<std::uint64_t>>> interface_stats(const DomainUuid& uuid, const std::string& device);
+
+  std::uint64_t calls() const;    // remote calls made
+  bool bulk_stats() const;        // the driver has virConnectGetAllDomainStats
+
+ private:
+  struct Impl;
+  explicit LibvirtConnection(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// libvirt's event loop, shared by all connections of the process (and perhaps with other plugins). Starts its thread at the first call.
+void ensure_libvirt_event_loop();
+// Ends our thread in bounded time, if we started one.
+void stop_libvirt_event_loop();
+
+}  // namespace vmtraffic

@@ -1,0 +1,529 @@
+#include "core/probes/libvirt_probe.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "core/probes/domain_xml.hpp"
+#include "core/probes/libvirt_connection.hpp"
+#include "core/text.hpp"
+
+namespace vmtraffic {
+namespace {
+
+constexpr Nanoseconds kFirstRetry = kSecond;
+constexpr Nanoseconds kLongestRetry = 10 * kSecond;
+constexpr std::size_t kMaxQueuedEvents = 16384;  // beyond, a full refresh finds out more cheaply
+
+constexpr Nanoseconds kEventDelay = 10 * kSecond;  // how late libvirt may tell what a refresh saw first
+
+// What the thread knows of one domain.
+struct Known {
+  Domain domain;
+  std::optional<std::size_t> xml_hash;  // of the XML that was parsed last; nothing: taken over from another collector, or not read yet
+  DomainNumbers numbers;
+};
+
+}  // namespace
+
+struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
+  explicit State(LibvirtProbeOptions o) : options(std::move(o)) {}
+  const LibvirtProbeOptions options;
+
+  // ---- shared with the collector and libvirt's callbacks, under the mutex; nobody calls libvirt while holding it
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  bool stop{false}, ended{false}, settled{false};
+  std::deque<LibvirtEvent> queue;
+  bool queue_overflowed{false};
+  std::optional<std::string> closed;  // the connection's end and its reason
+  LibvirtView view;
+  std::uint64_t calls_before{0};  // of connections that ended
+  std::uint64_t calls{0}, events{0}, xml_parsed{0}, xml_read{0}, xml_refused{0}, refreshes{0}, connects{0}, failures{0};
+
+  // ---- the thread's own
+  std::unique_ptr<LibvirtConnection> connection;
+  std::map<DomainUuid, Known> known;
+  std::map<MacAddress, std::vector<std::string>> leases;
+  std::set<DomainUuid> dirty;        // to be read again
+  std::set<DomainUuid> unannounced;  // listed anew, without an event so far
+  std::vector<Event> new_events;
+  std::map<std::pair<DomainUuid, EventKind>, Nanoseconds> inferred;  // events that we told before libvirt did
+  bool inventory_changed{false};
+  bool has_inventory{false};  // so what a listing shows anew did appear
+  std::string last_complaint;
+
+  void run();
+  bool connect();
+  void serve();
+  void disconnect(const std::string& why);
+  Status refresh();
+  Status read_stats();
+  Status update(const DomainUuid& uuid);
+  Status update_dirty();
+  void take_queue();
+  Status read_xml(const DomainUuid& uuid, Known& k, bool& gone);
+  void apply_state(Known& k, DomainState state, std::int32_t reason);
+  void remove(const DomainUuid& uuid);
+  void record(EventKind kind, const Domain& domain, std::string detail);
+  void infer(EventKind kind, const Domain& domain);
+  bool told_already(const LibvirtEvent& event);
+  void note_vnic_changes(const Domain& before, const Domain& after);
+  void publish();
+  void set_health(HealthState state, std::string message);
+  void complain(LogLevel level, const std::string& text);
+  bool wait_until(Nanoseconds deadline, const std::function<bool()>& ready);
+  Nanoseconds now() const { return options.clock.boottime(); }
+};
+
+LibvirtProbe::LibvirtProbe(LibvirtProbeOptions options) : state_(std::make_shared<State>(std::move(options))) {
+  state_->view.health.name = "libvirt " + state_->options.uri;
+  state_->view.health.message = "not connected yet";
+  state_->view.health.since_boottime = state_->now();
+  for (std::size_t i = 0; i < state_->options.seed.size(); ++i) {
+    state_->known[state_->options.seed[i].uuid] = {state_->options.seed[i], std::nullopt, {}};
+  }
+  state_->has_inventory = !state_->options.seed.empty();
+}
+
+LibvirtProbe::~LibvirtProbe() {
+  request_stop();
+  join(std::chrono::milliseconds(0));
+}
+
+void LibvirtProbe::start() {
+  // The thread holds the state: it may outlive us inside a libvirt call.
+  std::thread([state = state_] {
+    state->run();
+    const std::lock_guard lock(state->mutex);
+    state->ended = true;
+    state->changed.notify_all();
+  }).detach();
+}
+
+void LibvirtProbe::request_stop() noexcept {
+  const std::lock_guard lock(state_->mutex);
+  state_->stop = true;
+  state_->changed.notify_all();
+}
+
+void LibvirtProbe::join(std::chrono::milliseconds limit) noexcept {
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait_for(lock, limit, [this] { return state_->ended; });
+}
+
+bool LibvirtProbe::settled() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->settled;
+}
+
+LibvirtView LibvirtProbe::take() {
+  const std::lock_guard lock(state_->mutex);
+  State& s = *state_;
+  LibvirtView out = s.view;
+  s.view.events.clear();
+  out.health.counters = {{"libvirt_calls", s.calls_before + s.calls}, {"libvirt_connects", s.connects},   {"libvirt_failures", s.failures},
+                         {"libvirt_events", s.events},                {"libvirt_refreshes", s.refreshes}, {"xml_read", s.xml_read},
+                         {"xml_parsed", s.xml_parsed},                {"xml_refused", s.xml_refused},     {"domains", out.domains ? out.domains->size() : 0}};
+  return out;
+}
+
+bool LibvirtProbe::State::wait_until(Nanoseconds deadline, const std::function<bool()>& ready) {
+  std::unique_lock lock(mutex);
+  const auto left = std::chrono::nanoseconds(std::max<Nanoseconds>(0, deadline - now()));
+  changed.wait_for(lock, left, [&] { return stop || ready(); });
+  return !stop;
+}
+
+void LibvirtProbe::State::set_health(HealthState state, std::string message) {
+  const std::lock_guard lock(mutex);
+  if (view.health.state != state) view.health.since_boottime = now();
+  view.health.state = state;
+  view.health.message = std::move(message);
+  if (state == HealthState::kUp) view.health.last_ok_boottime = now();
+}
+
+// Once for each new text: a daemon that stays away is reported once, and its return as well.
+void LibvirtProbe::State::complain(LogLevel level, const std::string& text) {
+  if (text == last_complaint) return;
+  last_complaint = text;
+  if (options.log) options.log(level, fmt::format("libvirt {}: {}", printable(options.uri), text));
+}
+
+void LibvirtProbe::State::run() {
+  Nanoseconds retry = kFirstRetry;
+  while (true) {
+    {
+      const std::lock_guard lock(mutex);
+      if (stop) return;
+    }
+    if (connect()) {
+      retry = kFirstRetry;
+      serve();
+    }
+    {
+      const std::lock_guard lock(mutex);
+      settled = true;
+      changed.notify_all();
+    }
+    // Never longer than an interval, so that a daemon that came back is found within two.
+    if (!wait_until(now() + std::min({retry, kLongestRetry, options.interval}), [] { return false; })) break;
+    retry *= 2;
+  }
+  connection.reset();
+}
+
+bool LibvirtProbe::State::connect() {
+  // libvirt may call once more while a connection goes away, so its callbacks hold no more than a weak reference.
+  const auto on_event = [weak = weak_from_this()](LibvirtEvent e) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const std::lock_guard lock(self->mutex);
+    ++self->events;
+    if (self->queue.size() < kMaxQueuedEvents) {
+      self->queue.push_back(std::move(e));
+    } else {
+      self->queue_overflowed = true;
+    }
+    self->changed.notify_all();
+  };
+  const auto on_close = [weak = weak_from_this()](std::string reason) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const std::lock_guard lock(self->mutex);
+    self->closed = std::move(reason);
+    self->changed.notify_all();
+  };
+  {
+    const std::lock_guard lock(mutex);
+    closed.reset();
+    queue.clear();
+    ++connects;
+  }
+  auto opened = LibvirtConnection::open(options.uri, on_event, on_close);
+  if (!opened) {
+    {
+      const std::lock_guard lock(mutex);
+      ++failures;
+    }
+    set_health(HealthState::kDown, opened.error().text);
+    complain(LogLevel::kWarning, opened.error().text);
+    return false;
+  }
+  connection = std::move(opened).value();
+  return true;
+}
+
+void LibvirtProbe::State::disconnect(const std::string& why) {
+  {
+    const std::lock_guard lock(mutex);
+    ++failures;
+    calls_before += connection->calls();
+    calls = 0;
+  }
+  set_health(HealthState::kDown, why);
+  complain(LogLevel::kWarning, why);
+  connection.reset();
+}
+
+void LibvirtProbe::State::serve() {
+  Nanoseconds next_refresh = now();
+  Nanoseconds next_stats = now();
+  while (true) {
+    Status done = Done{};
+    take_queue();
+    {
+      const std::lock_guard lock(mutex);
+      if (stop) return;
+      if (closed) done = Error{ErrorCode::kUnavailable, *closed};
+      if (queue_overflowed) next_refresh = now();
+      queue_overflowed = false;
+    }
+    if (done.ok() && now() >= next_refresh) {
+      done = refresh();
+      next_refresh = now() + options.refresh_interval;
+    }
+    if (done.ok()) done = update_dirty();
+    if (done.ok() && now() >= next_stats) {
+      done = read_stats();
+      next_stats = std::max(next_stats + options.interval, now());
+    }
+    if (!done.ok()) return disconnect(done.error().text);
+    complain(LogLevel::kNotice, fmt::format("connected ({} {})", connection->hypervisor(), connection->hypervisor_version()));
+    set_health(HealthState::kUp, {});
+    publish();
+    wait_until(std::min(next_refresh, next_stats), [this] { return !queue.empty() || closed || queue_overflowed; });
+  }
+}
+
+void LibvirtProbe::State::record(EventKind kind, const Domain& domain, std::string detail) {
+  new_events.push_back({0, now(), options.clock.walltime(), kind, domain.uuid, domain.name, std::move(detail)});
+}
+
+// A change that no event told us: the daemon was away, another collector's watch ended, or the driver has no such event.
+void LibvirtProbe::State::infer(EventKind kind, const Domain& domain) {
+  record(kind, domain, "seen by a refresh");
+  inferred[{domain.uuid, kind}] = now();
+}
+
+// libvirt's event for what a refresh saw a moment before it came.
+bool LibvirtProbe::State::told_already(const LibvirtEvent& event) {
+  const auto found = inferred.find({event.uuid, *event.lifecycle});
+  if (found == inferred.end()) return false;
+  const bool same = now() - found->second < kEventDelay;
+  inferred.erase(found);
+  return same;
+}
+
+// Events become numbered ones as libvirt tells them; what they mean for the inventory is read from libvirt itself.
+void LibvirtProbe::State::take_queue() {
+  std::deque<LibvirtEvent> taken;
+  {
+    const std::lock_guard lock(mutex);
+    taken.swap(queue);
+  }
+  for (LibvirtEvent& e : taken) {
+    dirty.insert(e.uuid);
+    unannounced.erase(e.uuid);
+    if (!e.lifecycle) continue;
+    // A rename comes as two: the old name undefined, the new one defined.
+    if (*e.lifecycle == EventKind::kUndefined && e.detail == "renamed") continue;
+    const auto found = known.find(e.uuid);
+    if (*e.lifecycle == EventKind::kRenamed && found != known.end()) e.detail = found->second.domain.name;
+    if (!told_already(e)) new_events.push_back({0, now(), options.clock.walltime(), *e.lifecycle, e.uuid, e.name, e.detail});
+    if (found != known.end()) {
+      // So that the state read next is not reported a second time.
+      Domain& d = found->second.domain;
+      const DomainState before = d.state;
+      switch (*e.lifecycle) {
+        case EventKind::kStarted:
+        case EventKind::kResumed: d.state = DomainState::kRunning; break;
+        case EventKind::kSuspended: d.state = DomainState::kPaused; break;
+        case EventKind::kStopped: d.state = DomainState::kShutoff; break;
+        case EventKind::kCrashed: d.state = DomainState::kCrashed; break;
+        case EventKind::kPmSuspended: d.state = DomainState::kPmSuspended; break;
+        default: break;
+      }
+      inventory_changed = inventory_changed || before != d.state;
+    }
+  }
+}
+
+void LibvirtProbe::State::remove(const DomainUuid& uuid) { inventory_changed = known.erase(uuid) > 0 || inventory_changed; }
+
+void LibvirtProbe::State::apply_state(Known& k, DomainState state, std::int32_t reason) {
+  Domain& d = k.domain;
+  if (d.state == state && d.state_reason == reason) return;
+  const DomainState before = std::exchange(d.state, state);
+  d.state_reason = reason;
+  inventory_changed = true;
+  const auto on = [](DomainState s) { return s == DomainState::kRunning || s == DomainState::kBlocked; };
+  if (before == state || before == DomainState::kNoState || (on(before) && on(state))) return;
+  if (on(state)) return infer(is_active(before) ? EventKind::kResumed : EventKind::kStarted, d);
+  if (state == DomainState::kPaused) return infer(EventKind::kSuspended, d);
+  if (state == DomainState::kShutoff) return infer(EventKind::kStopped, d);
+  if (state == DomainState::kCrashed) return infer(EventKind::kCrashed, d);
+  if (state == DomainState::kPmSuspended) return infer(EventKind::kPmSuspended, d);
+}
+
+void LibvirtProbe::State::note_vnic_changes(const Domain& before, const Domain& after) {
+  const auto has = [](const Domain& d, const Vnic& v) {
+    return std::any_of(d.vnics.begin(), d.vnics.end(), [&](const Vnic& o) { return o.mac == v.mac && o.ordinal == v.ordinal; });
+  };
+  for (const Vnic& v : after.vnics) {
+    if (!has(before, v)) record(EventKind::kVnicAdded, after, v.mac.text());
+  }
+  for (const Vnic& v : before.vnics) {
+    if (!has(after, v)) record(EventKind::kVnicRemoved, after, v.mac.text());
+  }
+}
+
+// The XML is read, but parsed only when it differs from what was parsed before.
+Status LibvirtProbe::State::read_xml(const DomainUuid& uuid, Known& k, bool& gone) {
+  const auto xml = connection->xml(uuid);
+  if (!xml) return xml.error();
+  gone = !xml->has_value();
+  if (gone) return Done{};
+  {
+    const std::lock_guard lock(mutex);
+    ++xml_read;
+  }
+  const std::size_t hash = std::hash<std::string>{}(**xml);
+  if (hash == k.xml_hash) return Done{};
+  auto parsed = parse_domain_xml(**xml);
+  {
+    const std::lock_guard lock(mutex);
+    ++(parsed ? xml_parsed : xml_refused);
+  }
+  if (!parsed) {
+    complain(LogLevel::kWarning, fmt::format("the XML of domain {} is not understood: {}", uuid.text(), parsed.error().text));
+    return Done{};
+  }
+  Domain& d = k.domain;
+  const bool first = !k.xml_hash && d.connection.empty();  // neither read nor taken over
+  k.xml_hash = hash;
+  Domain next = std::move(parsed).value();
+  next.uuid = uuid;
+  next.connection = options.uri;
+  next.hypervisor = connection->hypervisor();
+  next.state = d.state;
+  next.state_reason = d.state_reason;
+  next.persistent = d.persistent;
+  next.autostart = d.autostart;
+  for (Vnic& v : next.vnics) {
+    if (const auto lease = leases.find(v.mac); lease != leases.end()) v.addresses = lease->second;
+  }
+  if (!first) note_vnic_changes(d, next);
+  d = std::move(next);
+  inventory_changed = true;
+  return Done{};
+}
+
+Status LibvirtProbe::State::update(const DomainUuid& uuid) {
+  const auto listed = connection->look_up(uuid);
+  if (!listed) return listed.error();
+  if (!listed->has_value()) {
+    remove(uuid);
+    return Done{};
+  }
+  const bool appeared = !known.contains(uuid);
+  Known& k = known[uuid];
+  bool gone = false;
+  if (auto s = read_xml(uuid, k, gone); !s) return s;
+  const auto state = gone ? Result<std::optional<DomainStats>>(std::optional<DomainStats>{}) : connection->state(uuid);
+  if (!state) return state.error();
+  if (gone || !state->has_value() || !k.xml_hash) {
+    remove(uuid);
+    return Done{};
+  }
+  if (k.domain.persistent != (*listed)->persistent || k.domain.autostart != (*listed)->autostart) inventory_changed = true;
+  k.domain.persistent = (*listed)->persistent;
+  k.domain.autostart = (*listed)->autostart;
+  apply_state(k, (*state)->state, (*state)->reason);
+  if (appeared && unannounced.erase(uuid) > 0) infer(is_active(k.domain.state) ? EventKind::kStarted : EventKind::kDefined, k.domain);
+  k.numbers.cpu_time_ns = (*state)->cpu_time_ns;
+  k.numbers.confirmed_boottime = now();
+  return Done{};
+}
+
+Status LibvirtProbe::State::update_dirty() {
+  while (!dirty.empty()) {
+    const DomainUuid uuid = *dirty.begin();
+    // One domain that libvirt cannot describe must not hold back the others; a connection that broke shows at once.
+    if (auto s = update(uuid); !s && !connection->alive()) return s;
+    dirty.erase(dirty.begin());
+    const std::lock_guard lock(mutex);
+    if (stop) break;
+  }
+  return Done{};
+}
+
+Status LibvirtProbe::State::refresh() {
+  const auto listed = connection->list();
+  if (!listed) return listed.error();
+  if (const auto dhcp = connection->dhcp_leases(); dhcp.ok()) {
+    leases.clear();
+    for (const DhcpLease& l : *dhcp) leases[l.mac].push_back(l.address);
+    for (auto& [mac, addresses] : leases) std::sort(addresses.begin(), addresses.end());
+  }
+  std::set<DomainUuid> present;
+  for (const ListedDomain& l : *listed) {
+    present.insert(l.uuid);
+    const bool is_new = !known.contains(l.uuid);
+    if (is_new) {
+      if (has_inventory && !dirty.contains(l.uuid)) unannounced.insert(l.uuid);
+      dirty.insert(l.uuid);
+      continue;
+    }
+    Known& k = known[l.uuid];
+    bool gone = false;
+    if (auto s = read_xml(l.uuid, k, gone); !s && !connection->alive()) return s;
+    if (k.domain.persistent != l.persistent || k.domain.autostart != l.autostart) inventory_changed = true;
+    k.domain.persistent = l.persistent;
+    k.domain.autostart = l.autostart;
+    if (l.active != is_active(k.domain.state)) dirty.insert(l.uuid);
+    k.numbers.confirmed_boottime = now();
+    for (Vnic& v : k.domain.vnics) {
+      const auto lease = leases.find(v.mac);
+      std::vector<std::string> addresses = lease == leases.end() ? std::vector<std::string>{} : lease->second;
+      if (addresses != v.addresses) v.addresses = std::move(addresses), inventory_changed = true;
+    }
+    const std::lock_guard lock(mutex);
+    if (stop) return Done{};
+  }
+  for (auto it = known.begin(); it != known.end();) {
+    const bool gone = !present.contains(it->first);
+    if (gone) infer(EventKind::kUndefined, it->second.domain), inventory_changed = true;
+    it = gone ? known.erase(it) : std::next(it);
+  }
+  has_inventory = true;
+  std::erase_if(inferred, [this](const auto& entry) { return now() - entry.second >= kEventDelay; });
+  const std::lock_guard lock(mutex);
+  ++refreshes;
+  return Done{};
+}
+
+Status LibvirtProbe::State::read_stats() {
+  std::vector<DomainUuid> active;
+  for (const auto& [uuid, k] : known) {
+    if (is_active(k.domain.state)) active.push_back(uuid);
+  }
+  const auto stats = connection->stats(active);
+  if (!stats) return stats.error();
+  const Nanoseconds at = now();
+  std::set<DomainUuid> seen;
+  for (const DomainStats& s : *stats) {
+    seen.insert(s.uuid);
+    const auto found = known.find(s.uuid);
+    if (found == known.end()) {
+      dirty.insert(s.uuid);
+      continue;
+    }
+    apply_state(found->second, s.state, s.reason);
+    found->second.numbers = {s.cpu_time_ns, at};
+  }
+  for (auto& [uuid, k] : known) {
+    if (seen.contains(uuid)) continue;
+    if (is_active(k.domain.state)) {
+      // An active domain without an answer: gone, or hung by itself. It ages alone until libvirt says which.
+      if (connection->bulk_stats()) dirty.insert(uuid);
+    } else {
+      k.numbers = {std::nullopt, at};  // inactive domains do not change without an event
+    }
+  }
+  return update_dirty();
+}
+
+void LibvirtProbe::State::publish() {
+  auto numbers = std::make_shared<std::vector<DomainNumbers>>();
+  numbers->reserve(known.size());
+  for (const auto& [uuid, k] : known) numbers->push_back(k.numbers);
+  std::shared_ptr<std::vector<Domain>> domains;
+  if (inventory_changed || view.generation == 0) {
+    domains = std::make_shared<std::vector<Domain>>();
+    domains->reserve(known.size());
+    for (const auto& [uuid, k] : known) domains->push_back(k.domain);
+  }
+  inventory_changed = false;
+  const std::lock_guard lock(mutex);
+  calls = connection->calls();
+  if (domains) {
+    view.domains = std::move(domains);
+    ++view.generation;
+  }
+  view.numbers = std::move(numbers);
+  view.events.insert(view.events.end(), std::make_move_iterator(new_events.begin()), std::make_move_iterator(new_events.end()));
+  new_events.clear();
+  settled = true;
+  changed.notify_all();
+}
+
+}  // namespace vmtraffic

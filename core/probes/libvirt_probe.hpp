@@ -1,0 +1,59 @@
+// The libvirt probe: one connection, one thread that may hang as long as libvirtd does, and a mailbox from which the collector takes what is known
+// without ever waiting. Keeps the inventory by events, with a full refresh behind them; a failed listing leaves what was known and lets it age.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/log.hpp"
+#include "core/snapshot/writer.hpp"
+#include "core/traffic/inventory.hpp"
+
+namespace vmtraffic {
+
+struct LibvirtProbeOptions {
+  std::string uri;
+  Nanoseconds interval{10 * kSecond};          // of statistics
+  Nanoseconds refresh_interval{60 * kSecond};  // of full refreshes
+  // What another collector knew of this connection's domains: what differs from it at the first listing is told as events.
+  std::vector<Domain> seed;
+  Log log;
+  Clock clock;
+};
+
+// What is known of one connection's domains at one moment. The pointers are to values that no longer change.
+struct LibvirtView {
+  std::uint64_t generation{0};                               // changes whenever `domains` does; 0: nothing was ever listed
+  std::shared_ptr<const std::vector<Domain>> domains;        // sorted by UUID
+  std::shared_ptr<const std::vector<DomainNumbers>> numbers; // one per domain
+  std::vector<Event> events;                                 // since the last take(), unnumbered
+  ProbeHealth health;
+};
+
+class LibvirtProbe {
+ public:
+  explicit LibvirtProbe(LibvirtProbeOptions options);
+  ~LibvirtProbe();
+  LibvirtProbe(const LibvirtProbe&) = delete;
+  LibvirtProbe& operator=(const LibvirtProbe&) = delete;
+
+  void start();
+  // Asks the thread to end. Then join() waits at most so long: a thread that hangs in libvirt is left behind and holds nothing but its own state.
+  void request_stop() noexcept;
+  void join(std::chrono::milliseconds limit) noexcept;
+
+  // Never blocks on libvirt.
+  LibvirtView take();
+  // True once the first listing succeeded or failed.
+  bool settled() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace vmtraffic

@@ -1,0 +1,196 @@
+#include "core/sampler.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "core/probes/libvirt_connection.hpp"
+#include "core/snapshot/restore.hpp"
+#include "core/text.hpp"
+
+namespace vmtraffic {
+
+void History::set_inventory(Inventory next) {
+  inventory = std::move(next);
+  const auto from = ledger.set_inventory(inventory);
+  windows.remap(from);
+  domain_numbers.assign(inventory.domains.size(), {});
+}
+
+void History::follow(const Snapshot& snapshot) {
+  const SnapshotInfo info = snapshot.info();
+  const bool same_writer = following_ && followed_writer_ == fmt::format("{}/{}", info.writer_pid, info.writer_program);
+  if (same_writer && info.sequence == sequence) return;
+  if (!same_writer || info.inventory_generation != inventory_generation) set_inventory(inventory_of(snapshot));
+  Numbers numbers = numbers_of(snapshot);
+  ledger.restore(numbers.totals);
+  windows.follow(info.sampled_boottime, ledger.totals(), numbers.rates[0], following_ && info.sequence == sequence + 1);
+  domain_numbers = std::move(numbers.domains);
+  events.restore(events_of(snapshot), snapshot.last_event_sequence());
+  sequence = info.sequence;
+  inventory_generation = info.inventory_generation;
+  following_ = true;
+  followed_writer_ = fmt::format("{}/{}", info.writer_pid, info.writer_program);
+}
+
+Sampler::Sampler(Options options, History& history) : options_(std::move(options)), history_(history) {
+  const auto ns = [](double s) { return static_cast<Nanoseconds>(s * static_cast<double>(kSecond)); };
+  for (const std::string& uri : options_.config.libvirt.uris) {
+    LibvirtProbeOptions o{uri, ns(options_.config.interval_s), ns(options_.config.libvirt.refresh_interval_s), {}, options_.log, options_.clock};
+    for (const Domain& d : history_.inventory.domains) {
+      if (d.connection == uri) o.seed.push_back(d);
+    }
+    libvirt_.push_back(std::make_unique<LibvirtProbe>(std::move(o)));
+    libvirt_.back()->start();
+  }
+  generations_.assign(libvirt_.size(), 0);
+  link_health_.name = "link_counters";
+  link_health_.since_boottime = options_.clock.boottime();
+}
+
+Sampler::~Sampler() { stop(std::chrono::milliseconds(0)); }
+
+bool Sampler::settled() const {
+  return std::all_of(libvirt_.begin(), libvirt_.end(), [](const auto& probe) { return probe->settled(); });
+}
+
+void Sampler::stop(std::chrono::milliseconds limit) noexcept {
+  for (const auto& probe : libvirt_) probe->request_stop();
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  for (const auto& probe : libvirt_) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    probe->join(std::max(left, std::chrono::milliseconds(0)));
+  }
+}
+
+// Connections that have not listed anything yet keep the domains known from before; connections no longer configured lose theirs.
+void Sampler::rebuild_inventory(const std::vector<LibvirtView>& views) {
+  Inventory next;
+  for (std::size_t c = 0; c < views.size(); ++c) {
+    if (views[c].generation != 0) {
+      next.domains.insert(next.domains.end(), views[c].domains->begin(), views[c].domains->end());
+      continue;
+    }
+    for (const Domain& d : history_.inventory.domains) {
+      if (d.connection == options_.config.libvirt.uris[c]) next.domains.push_back(d);
+    }
+  }
+  normalize(next);
+  if (next == history_.inventory) return;
+  history_.set_inventory(std::move(next));
+  ++history_.inventory_generation;
+  watched_ = false;
+}
+
+void Sampler::assemble_domain_numbers(const std::vector<LibvirtView>& views) {
+  const Inventory& inventory = history_.inventory;
+  for (const LibvirtView& view : views) {
+    if (view.generation == 0) continue;
+    // Both are sorted by UUID.
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < view.domains->size(); ++i) {
+      const Domain& d = (*view.domains)[i];
+      while (at < inventory.domains.size() && inventory.domains[at].uuid < d.uuid) ++at;
+      if (at == inventory.domains.size()) break;
+      const Domain& row = inventory.domains[at];
+      if (row.uuid == d.uuid && row.connection == d.connection && i < view.numbers->size()) history_.domain_numbers[at] = (*view.numbers)[i];
+    }
+  }
+}
+
+void Sampler::take_views() {
+  views_.clear();
+  bool changed = false;
+  for (std::size_t c = 0; c < libvirt_.size(); ++c) {
+    views_.push_back(libvirt_[c]->take());
+    changed = changed || views_.back().generation != generations_[c];
+    generations_[c] = views_.back().generation;
+    for (Event& e : views_.back().events) history_.events.push(std::move(e));
+  }
+  if (changed) rebuild_inventory(views_);
+  assemble_domain_numbers(views_);
+}
+
+void Sampler::read_links(Nanoseconds now) {
+  Status done = Done{};
+  if (links_ == nullptr) {
+    auto opened = LinkCounters::open();
+    if (opened.ok()) {
+      links_ = std::move(opened).value();
+      watched_ = false;
+    } else {
+      done = opened.error();
+    }
+  }
+  if (links_ != nullptr && !watched_) {
+    std::vector<LinkQuery> queries;
+    queries.reserve(history_.ledger.keys().size());
+    for (const Domain& d : history_.inventory.domains) {
+      for (const Vnic& v : d.vnics) queries.push_back({v.tap, is_active(d.state) ? v.pci : std::nullopt});
+    }
+    links_->watch(std::move(queries));
+    watched_ = true;
+  }
+  readings_.resize(history_.ledger.keys().size());
+  if (links_ != nullptr) done = links_->sample(readings_);
+  // Without counters nothing is claimed: absent is not zero, and not the last value either.
+  if (!done) readings_.assign(readings_.size(), {});
+  const HealthState state = done.ok() ? HealthState::kUp : HealthState::kDown;
+  if (state != link_health_.state) {
+    link_health_.since_boottime = now;
+    if (!done && options_.log) options_.log(LogLevel::kError, "link counters: " + done.error().text);
+    if (done.ok() && link_health_.state == HealthState::kDown && options_.log) options_.log(LogLevel::kNotice, "link counters: readable again");
+  }
+  link_health_.state = state;
+  link_health_.message = done.ok() ? "" : done.error().text;
+  if (done.ok()) link_health_.last_ok_boottime = now;
+  if (links_ != nullptr) link_health_.counters = links_->counters();
+}
+
+std::vector<ProbeHealth> Sampler::health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const {
+  std::vector<ProbeHealth> out{own, link_health_};
+  for (const LibvirtView& view : views) out.push_back(view.health);
+  return out;
+}
+
+EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
+  take_views();
+  // The counters' own moment: everything before may take as long as it likes.
+  read_links(options_.clock.boottime());
+  const Nanoseconds now = options_.clock.boottime();
+  const Nanoseconds wall = options_.clock.walltime();
+  const auto steps = history_.ledger.sample(readings_, now);
+  history_.windows.advance(now, history_.ledger.totals(), steps);
+  history_.events.expire(now);
+  if (encoded_generation_ != history_.inventory_generation) {
+    inventory_part_ = encode_inventory(history_.inventory);
+    encoded_generation_ = history_.inventory_generation;
+  }
+  if (events_revision_ != history_.events.revision()) {
+    events_part_ = encode_events(history_.events.events(), history_.events.last_sequence());
+    events_revision_ = history_.events.revision();
+  }
+  numbers_part_ = encode_numbers({history_.domain_numbers, history_.ledger.totals(), history_.windows.rates()});
+  health_part_ = encode_health(health_of(views_, own_health));
+  EncodedSnapshot out;
+  out.header.host = options_.config.host;
+  out.header.boot_id = options_.clock.boot_id;
+  out.header.sequence = ++history_.sequence;
+  out.header.sampled_boottime = now;
+  out.header.sampled_walltime = wall;
+  out.header.interval = static_cast<Nanoseconds>(options_.config.interval_s * static_cast<double>(kSecond));
+  out.header.inventory_generation = history_.inventory_generation;
+  out.header.writer_pid = static_cast<std::uint32_t>(getpid());
+  out.header.writer_program = options_.program;
+  out.header.writer_version = VMTRAFFIC_VERSION;
+  out.inventory = &inventory_part_;
+  out.numbers = &numbers_part_;
+  out.health = &health_part_;
+  out.events = &events_part_;
+  return out;
+}
+
+}  // namespace vmtraffic

@@ -1,0 +1,82 @@
+// The sampler: the probes and the ledger together, without lease and file. One call of sample() is one tick: it takes what the libvirt probes know,
+// reads all link counters, and gives the snapshot's parts. Used by the collector (each interval) and by sample_once().
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/analysis/windows.hpp"
+#include "core/clock.hpp"
+#include "core/config.hpp"
+#include "core/log.hpp"
+#include "core/probes/libvirt_probe.hpp"
+#include "core/probes/link_counters.hpp"
+#include "core/snapshot.hpp"
+#include "core/snapshot/writer.hpp"
+#include "core/traffic/event_ring.hpp"
+#include "core/traffic/ledger.hpp"
+
+namespace vmtraffic {
+
+// Everything that goes on from tick to tick, and over a hand-over: followers keep it too, from the snapshots they read.
+struct History {
+  explicit History(Nanoseconds interval) : windows(interval) {}
+  Inventory inventory;
+  std::vector<DomainNumbers> domain_numbers;
+  Ledger ledger;
+  Windows windows;
+  EventRing events;
+  std::uint64_t sequence{0};
+  std::uint64_t inventory_generation{0};
+
+  // Takes over a snapshot that another collector of this boot published. Cheap when it is the one seen last.
+  void follow(const Snapshot& snapshot);
+  void set_inventory(Inventory next);
+
+ private:
+  bool following_{false};
+  std::string followed_writer_;
+};
+
+class Sampler {
+ public:
+  struct Options {
+    Config config;
+    std::string program;
+    Log log;
+    Clock clock;
+  };
+  // Starts one probe per libvirt connection, seeded with the history's inventory.
+  Sampler(Options options, History& history);
+  ~Sampler();  // request_stop() and no waiting
+
+  // True once every connection has listed its domains or failed to.
+  bool settled() const;
+  // One tick. The parts are valid until the next. `own_health` stands first among the probes'.
+  EncodedSnapshot sample(const ProbeHealth& own_health);
+  void stop(std::chrono::milliseconds limit) noexcept;
+
+ private:
+  void take_views();
+  void rebuild_inventory(const std::vector<LibvirtView>& views);
+  void assemble_domain_numbers(const std::vector<LibvirtView>& views);
+  void read_links(Nanoseconds now);
+  std::vector<ProbeHealth> health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const;
+
+  Options options_;
+  History& history_;
+  std::vector<std::unique_ptr<LibvirtProbe>> libvirt_;
+  std::vector<std::uint64_t> generations_;
+  std::vector<LibvirtView> views_;
+  std::unique_ptr<LinkCounters> links_;
+  ProbeHealth link_health_;
+  std::vector<LinkReading> readings_;
+  bool watched_{false};
+  std::uint64_t events_revision_{~std::uint64_t{0}};
+  std::uint64_t encoded_generation_{~std::uint64_t{0}};
+  EncodedPart inventory_part_, numbers_part_, health_part_, events_part_;
+};
+
+}  // namespace vmtraffic

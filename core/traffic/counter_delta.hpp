@@ -1,0 +1,36 @@
+// The one place that knows how a link's counters go on: first sight, growth, wrap, reset, and a vNIC that moved to another tap.
+//
+// total = kernel's value + offset. The offset changes only when the counting starts anew, so a total never runs backwards, and on a
+// fresh tap equals the kernel's own number.
+#pragma once
+
+#include <cstdint>
+
+#include "core/traffic/numbers.hpp"
+#include "core/types.hpp"
+
+namespace vmtraffic {
+
+enum class CounterWidth : std::uint8_t { k32, k64 };
+
+// One reading of a vNIC's link, in the guest's direction.
+struct LinkReading {
+  std::uint32_t if_index{0};  // 0: there is no such link now; for a virtual function the physical function's
+  MetricTotals values{};
+  MetricSet present{0};
+  CounterWidth width{CounterWidth::k64};
+  friend bool operator==(const LinkReading&, const LinkReading&) = default;
+};
+
+// What a reading added to the totals.
+struct CounterStep {
+  MetricTotals delta{};
+  MetricSet present{0};       // metrics with a delta: seen before, on the same link, not reset
+  bool discontinuity{false};  // the totals cannot be compared with earlier ones
+  friend bool operator==(const CounterStep&, const CounterStep&) = default;
+};
+
+// Moves `totals` on to `reading`, taken at `now`.
+CounterStep advance(VnicTotals& totals, const LinkReading& reading, Nanoseconds now);
+
+}  // namespace vmtraffic
