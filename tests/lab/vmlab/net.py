@@ -9,10 +9,12 @@ What to know:
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .guest import Counters
+from . import LabError
+from .guest import QUIET_NEIGHBOURS_S, Counters
 from .process import Process, run
 
 BRIDGE_AGEING_S = 3600
@@ -37,30 +39,35 @@ def ifindex(device: str) -> int:
 
 
 def silence(device: str) -> None:
-    """No IPv6 on this link, so that it sends nothing by itself. The sandbox does it for links made later, not in other namespaces."""
-    switch = Path("/proc/sys/net/ipv6/conf", device, "disable_ipv6")
-    if switch.exists():
-        switch.write_text("1")
+    """Lets a link send nothing by itself: no IPv6, no confirming of neighbours (see guest.py)."""
+    run("sh", "-c", silencer(device))
+
+
+def silencer(device: str) -> str:
+    """The same as a shell command, for another namespace."""
+    settings = {f"ipv6/conf/{device}/disable_ipv6": 1, f"ipv4/neigh/{device}/base_reachable_time_ms": QUIET_NEIGHBOURS_S * 1000,
+                f"ipv4/neigh/{device}/delay_first_probe_time": QUIET_NEIGHBOURS_S}
+    return "; ".join(f"[ ! -e /proc/sys/net/{name} ] || echo {value} > /proc/sys/net/{name}" for name, value in settings.items())
 
 
 def bridge(name: str, address: str | None = None) -> str:
     """A Linux bridge that sends nothing by itself; `address` such as 10.0.0.1/24 puts the host on it. Returns the name."""
-    ip("link", "add", name, "type", "bridge", "mcast_snooping", 0, "stp_state", 0, "forward_delay", 0, "ageing_time", BRIDGE_AGEING_S * 100)
+    ip("link", "add", "name", name, "type", "bridge", "mcast_snooping", 0, "stp_state", 0, "forward_delay", 0, "ageing_time", BRIDGE_AGEING_S * 100)
     silence(name)
     if address:
         ip("address", "add", address, "dev", name)
-    ip("link", "set", name, "up")
+    ip("link", "set", "dev", name, "up")
     return name
 
 
 def veth(first: str, second: str, bridge: str | None = None) -> tuple[str, str]:
     """A pair of links, both up; `bridge` takes the second one. Returns the names."""
-    ip("link", "add", first, "type", "veth", "peer", "name", second)
+    ip("link", "add", "name", first, "type", "veth", "peer", "name", second)
     for one in (first, second):
         silence(one)
-        ip("link", "set", one, "up")
+        ip("link", "set", "dev", one, "up")
     if bridge:
-        ip("link", "set", second, "master", bridge)
+        ip("link", "set", "dev", second, "master", bridge)
     return first, second
 
 
@@ -68,12 +75,12 @@ def tap(name: str) -> str:
     """A tap that exists without a VM, as an administrator would make for an unmanaged `ethernet` vNIC."""
     ip("tuntap", "add", "dev", name, "mode", "tap", "vnet_hdr")
     silence(name)
-    ip("link", "set", name, "up")
+    ip("link", "set", "dev", name, "up")
     return name
 
 
 def delete(device: str) -> None:
-    ip("link", "delete", device)
+    ip("link", "delete", "dev", device)
 
 
 def link_counters(device: str) -> Counters:
@@ -122,15 +129,15 @@ def host(name: str, address: str, bridge: str | None = None) -> Host:
     """A network namespace `name` with link eth0 at `address`, whose peer `h-NAME` is on `bridge` (or on nothing)."""
     ip("netns", "add", name)
     device = f"h-{name}"[:15]
-    ip("link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", name)
-    silence(device)
     inside = Host(name, device)
-    inside.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
+    ip("link", "add", "name", device, "type", "veth", "peer", "name", "eth0", "netns", name)
+    silence(device)
+    inside.run("sh", "-c", silencer("eth0"))
     for words in (f"address add {address} dev eth0", "link set lo up", "link set eth0 up"):
         ip("-n", name, *words.split())
-    ip("link", "set", device, "up")
+    ip("link", "set", "dev", device, "up")
     if bridge:
-        ip("link", "set", device, "master", bridge)
+        ip("link", "set", "dev", device, "master", bridge)
     return inside
 
 
@@ -146,3 +153,11 @@ def avoid_taken_tap_nodes() -> None:
         delete("lab-probe0")
         if not any(Path(f"/dev/tap{number}").exists() for number in range(newest + 1, newest + 9)):
             return
+
+
+def check_tap_node(device: str) -> None:
+    """LabError if the character device of a macvtap is another one's: see avoid_taken_tap_nodes()."""
+    directory = next(Path("/sys/class/net", device, "macvtap").iterdir())
+    node = os.stat(Path("/dev", directory.name)).st_rdev
+    if (directory / "dev").read_text().strip() != f"{os.major(node)}:{os.minor(node)}":
+        raise LabError(f"/dev/{directory.name} belongs to another network namespace's macvtap: try again.")

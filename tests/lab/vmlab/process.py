@@ -63,6 +63,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.command = [os.fspath(word) for word in command]
         with open(self.log, "ab") as output:
+            self._log_start = output.tell()
             self.popen = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, user=user,
                 group=_primary_group(user), extra_groups=_groups(user),
@@ -132,7 +133,8 @@ class Process:
         self.wait_for(lambda: text in self.log_text(), timeout, f"{text!r} in the log")
 
     def log_text(self) -> str:
-        return self.log.read_text(errors="replace")
+        """What it has written since this start; the file keeps earlier starts of the same name."""
+        return self.log.read_bytes()[self._log_start:].decode(errors="replace")
 
     def threads(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/task"))
