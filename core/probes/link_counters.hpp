@@ -34,7 +34,7 @@ struct LinkCountersOptions {
   int notification_buffer{32 << 20};  // octets; 2,000 notifications at once overflow the default socket's, none were lost with this
   // Opens a connected socket that speaks rtnetlink, subscribed to `groups` (a bit mask of RTMGRP_…). Empty: the kernel's. Tests put a
   // kernel of their own here.
-  std::function<Result<int>(unsigned groups)> open_socket;
+  std::function<Result<int>(unsigned groups)> open_socket{};
 };
 
 class LinkCounters {

@@ -1,0 +1,144 @@
+// The C boundary: collectd's callbacks. What they do is decided in options, feed and values.
+//
+// collectd reads its configuration, forks, calls init, then read from one of its threads, and shutdown when those have ended. A fault of
+// ours never ends collectd: the configuration callback always succeeds, and init fails instead, so that only this plugin is missing.
+#include <fmt/format.h>
+
+#include <exception>
+#include <memory>
+
+#include "core/collector.hpp"
+#include "plugins/collectd/boundary.hpp"
+#include "plugins/collectd/options.hpp"
+
+namespace vmtraffic::collectd {
+namespace {
+
+constexpr const char* kName = "vmtraffic";
+
+// Much shorter than any collector's interval: a look costs one stat().
+constexpr cdtime_t kPollInterval = cdtime_t{1} << 29U;  // half a second
+
+// Shutdown may take 5 s in all.
+constexpr std::chrono::milliseconds kStopLimit{3000};
+
+// Reads the present snapshot and sends it; collects too, if nobody else on this host does.
+class Plugin {
+ public:
+  Plugin(const Options& options, const Config& config)
+      : reader_(config.runtime_directory, kPartInventory | kPartNumbers | kPartEvents),
+        feed_({.mapping = options.mapping,
+               .persistent_notification = options.persistent_notification,
+               .directory = config.runtime_directory,
+               .patience = static_cast<Nanoseconds>((kStaleAfterIntervals * config.interval_s + 2) * 1e9),
+               .clock = system_clock(),
+               .lease_holder = [directory = config.runtime_directory] { return lease_holder(directory); }}),
+        collector_({.config = config, .program = "collectd", .log = log_line}) {}
+
+  Status start() { return collector_.start(); }
+  void read() { dispatch(feed_.poll(reader_.poll())); }
+  void stop() noexcept { collector_.stop(kStopLimit); }
+
+ private:
+  SnapshotReader reader_;
+  Feed feed_;
+  Collector collector_;
+};
+
+// What lives from the configuration to shutdown. Never destroyed: a collector's thread that hangs may outlive even main().
+struct State {
+  Options options;
+  Remarks remarks;
+  std::unique_ptr<Plugin> plugin;
+};
+State& state() {
+  static auto* const the_state = new State;
+  return *the_state;
+}
+
+// Nothing is thrown into C.
+template <class Call>
+int guard(const char* where, int failure, Call call) noexcept {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    log_line(LogLevel::kError, fmt::format("{}: {}", where, error.what()));
+  } catch (...) {
+    log_line(LogLevel::kError, where);
+  }
+  return failure;
+}
+
+int refuse(const std::vector<std::string>& faults) {
+  for (const std::string& fault : faults) log_line(LogLevel::kError, fault);
+  log_line(LogLevel::kError, "not started; collectd goes on without it");
+  return -1;
+}
+
+int start() {
+  Options& options = state().options;
+  options.mapping.naming.hostname = hostname_g;
+  if (!state().remarks.faults.empty()) return refuse({});
+  auto loaded = options.config_file_named ? load_config(options.config_file) : load_config_or_defaults(options.config_file);
+  if (!loaded.ok()) return refuse({loaded.error().text});
+  Config config = std::move(loaded).value();
+  if (options.runtime_directory) config.runtime_directory = *options.runtime_directory;
+  if (const auto faults = contradictions(options, config, plugin_is_loaded("virt")); !faults.empty()) return refuse(faults);
+
+  auto plugin = std::make_unique<Plugin>(options, config);
+  if (const Status started = plugin->start(); !started.ok()) return refuse({started.error().text});
+  state().plugin = std::move(plugin);
+  return 0;
+}
+
+}  // namespace
+}  // namespace vmtraffic::collectd
+
+using vmtraffic::collectd::guard;
+using vmtraffic::collectd::state;
+
+extern "C" {
+
+static int vmtraffic_read(user_data_t* /*unused*/) noexcept {
+  // 0 whatever happens: after a failure collectd would double our interval.
+  return guard("read", 0, [] {
+    if (state().plugin) state().plugin->read();
+    return 0;
+  });
+}
+
+static int vmtraffic_config(oconfig_item_t* block) noexcept {
+  return guard("configuration", 0, [block] {
+    vmtraffic::collectd::Remarks remarks;
+    state().remarks.faults.emplace_back("the block was not read to its end");  // stands if what follows throws
+    read_block(vmtraffic::collectd::to_items(*block), state().options, remarks);
+    state().remarks.faults.pop_back();
+    for (const auto& fault : remarks.faults) vmtraffic::collectd::log_line(vmtraffic::LogLevel::kError, fault);
+    for (const auto& notice : remarks.notices) vmtraffic::collectd::log_line(vmtraffic::LogLevel::kNotice, notice);
+    auto& all = state().remarks.faults;
+    all.insert(all.end(), remarks.faults.begin(), remarks.faults.end());
+    return 0;
+  });
+}
+
+static int vmtraffic_init() noexcept {
+  return guard("init", -1, [] {
+    if (const int status = vmtraffic::collectd::start(); status != 0) return status;
+    return plugin_register_complex_read(nullptr, vmtraffic::collectd::kName, vmtraffic_read, vmtraffic::collectd::kPollInterval, nullptr);
+  });
+}
+
+static int vmtraffic_shutdown() noexcept {
+  return guard("shutdown", -1, [] {
+    if (state().plugin) state().plugin->stop();
+    state().plugin.reset();
+    return 0;
+  });
+}
+
+void module_register(void) {
+  plugin_register_complex_config(vmtraffic::collectd::kName, vmtraffic_config);
+  plugin_register_init(vmtraffic::collectd::kName, vmtraffic_init);
+  plugin_register_shutdown(vmtraffic::collectd::kName, vmtraffic_shutdown);
+}
+}

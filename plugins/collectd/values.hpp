@@ -1,0 +1,58 @@
+// A snapshot as collectd's value lists. Pure: the boundary (boundary.cpp) copies them into collectd's structures.
+//
+// Types are those of types.db and of collectd's virt plugin, so that neither a TypesDB line nor a new graph is needed:
+//   if_octets, if_packets, if_errors, if_dropped   per vNIC: rx, tx, the guest's directions; if_rx_octets … where only one direction is
+//   known virt_cpu_total                                 per domain: ns domain_state                                   per domain, on
+//   request: state, reason
+// What the snapshot does not know is left out.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/snapshot.hpp"
+#include "plugins/collectd/naming.hpp"
+#include "plugins/collectd/selection.hpp"
+
+namespace vmtraffic::collectd {
+
+using Value = std::variant<std::int64_t, double>;  // DERIVE, GAUGE
+
+// Key and printable text, in the order of insertion.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+struct ValueList {
+  std::string host, plugin, plugin_instance, type, type_instance;
+  std::vector<Value> values;
+  Nanoseconds time{0};  // since 1970
+  Nanoseconds interval{0};
+  std::shared_ptr<const Metadata> metadata;  // shared between the lists of one vNIC or domain
+};
+bool operator==(const ValueList& a, const ValueList& b);
+std::ostream& operator<<(std::ostream& out, const ValueList& list);  // as in PUTVAL, for a test's failure
+
+// What to make of a snapshot.
+struct Mapping {
+  Naming naming;
+  Selection selection;
+  bool interfaces{true};     // ReportNetworkInterfaces
+  bool domain_state{false};  // ExtraStats "domain_state"
+};
+
+struct Sample {
+  Nanoseconds time{0};                // of the counters, for collectd
+  const Snapshot* previous{nullptr};  // the one sent before
+};
+
+std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, const Sample& sample);
+
+// Who a domain is, for the metadata of values and notifications.
+Metadata domain_metadata(const DomainRow& domain);
+
+}  // namespace vmtraffic::collectd

@@ -1,0 +1,47 @@
+// One row per VM or vNIC: its rates as asked for, or why it has none. Pure.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/snapshot.hpp"
+#include "plugins/nagios/traffic_options.hpp"
+
+namespace vmtraffic::nagios {
+
+enum class RowKind {
+  kMeasured,
+  kNoRateYet,   // counted for the first time: the next interval will have a rate
+  kNoCounters,  // running, and nothing counts it (or not this)
+  kNoLimit,     // percent of a <bandwidth> that its definition does not have
+  kNoVnic,
+  kNotRunning,
+};
+
+struct Row {
+  std::size_t domain{0};
+  std::optional<std::size_t> vnic{};  // with --per vnic
+  RowKind kind{RowKind::kMeasured};
+  // In the metric's unit or in percent; only the directions that were asked for.
+  std::optional<double> rx{}, tx{}, sum{};
+  double covered_s{0};  // the shortest of its vNICs'
+  std::size_t vnics{0}, vnics_measured{0};
+  State state{State::kOk};
+
+  double largest() const;  // of its values; below zero when it has none
+};
+
+struct Rows {
+  std::vector<Row> rows;             // the worst first
+  std::vector<std::string> missing;  // what was asked for and is not there, for messages
+  std::optional<Nanoseconds> oldest_names{};  // how long ago libvirt confirmed the selected VM that it confirmed longest ago, when that is long
+};
+
+Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock);
+
+// libvirt confirms what it knows every interval, or every minute with slow drivers. Names older than this are worth a word.
+bool names_are_old(Nanoseconds age, Nanoseconds interval);
+
+}  // namespace vmtraffic::nagios

@@ -1,0 +1,40 @@
+// check_vm_traffic's rows as text and as perfdata. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/snapshot.hpp"
+#include "plugins/nagios/result.hpp"
+#include "plugins/nagios/traffic_rows.hpp"
+
+namespace vmtraffic::nagios {
+
+class TrafficText {
+ public:
+  // `wanted`: about how many rows will be asked for, which decides how names are compared.
+  TrafficText(const Snapshot& snapshot, const TrafficOptions& options, std::size_t wanted);
+
+  // "web1 rx 12.3 Mbit/s, tx 1.2 Mbit/s" or "db2 is shut off", with what else is to be known of it. `covered`: always say over how many seconds.
+  std::string sentence(const Row& row, bool covered) const;
+  std::string human(double value) const;  // in the unit that was asked for
+
+  void add_perfdata(const Row& row, std::vector<PerfValue>& perfdata) const;
+
+ private:
+  // Two domains (of two libvirt connections) have this name: their UUIDs tell them apart.
+  bool is_shared(std::string_view name) const;
+  std::string text_of_name(const Row& row) const;
+  std::string label_of_domain(const DomainRow& domain) const;
+  void add_totals(const Row& row, const std::string& domain_label, std::vector<PerfValue>& perfdata) const;
+
+  const Snapshot& snapshot_;
+  const TrafficOptions& options_;
+  std::vector<std::string_view> names_;  // of all domains
+  bool sorted_;
+};
+
+double window_seconds(Window window, Nanoseconds interval);
+
+}  // namespace vmtraffic::nagios

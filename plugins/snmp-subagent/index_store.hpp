@@ -1,0 +1,99 @@
+// The numbers under which SNMP knows domains, vNICs and probes: given once, kept in a file, so that an NMS keeps its graphs over
+// restarts, and not given to another soon: a new number is one more than the last one ever given.
+//
+// The file is text, one entry a line, closed by a line with the number of entries and a checksum. A file that does not agree with it
+// is put aside and named in the log; then the numbers are given anew. Without a usable directory all goes on in memory.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/log.hpp"
+#include "core/result.hpp"
+#include "core/snapshot.hpp"
+#include "core/types.hpp"
+
+namespace vmtraffic::snmp {
+
+// The numbers of one snapshot's rows, in its order.
+struct Indexes {
+  std::vector<std::uint32_t> domains, vnics, probes;
+  friend bool operator==(const Indexes&, const Indexes&) = default;
+};
+
+// Entries that are kept for what is gone; what is there always has one.
+struct IndexLimits {
+  std::size_t domains{65'536};
+  std::size_t vnics_per_domain{1'024};
+  std::size_t probes{256};
+};
+
+class IndexStore {
+ public:
+  using Limits = IndexLimits;
+  explicit IndexStore(Limits limits = {}) : limits_(limits) {}
+
+  // Numbers for all that stands in the snapshot. Forgets the oldest of what is gone where there are too many.
+  Indexes assign(const Snapshot& snapshot);
+
+  // True when there is something that the last text() did not hold.
+  bool changed() const { return changed_; }
+  // The file's content.
+  std::string text();
+  // The reverse. An error says which line makes no sense.
+  static Result<IndexStore> parse(std::string_view text, Limits limits = {});
+
+ private:
+  // One numbering: what is known, by key, and the last number given.
+  template <class Key>
+  struct Numbers {
+    struct Entry {
+      std::uint32_t index{0};
+      std::uint64_t seen{0};  // the pass that last saw it
+    };
+    std::map<Key, Entry> entries;
+    std::uint32_t last{0};
+  };
+  using VnicId = std::pair<MacAddress, std::uint8_t>;
+
+  template <class Key>
+  std::uint32_t number(Numbers<Key>& numbers, const Key& key);
+  template <class Key, class Forget>
+  void trim(Numbers<Key>& numbers, std::size_t limit, Forget forget);
+  template <class Key>
+  static bool add(Numbers<Key>& numbers, Key key, std::optional<std::uint32_t> index);
+  // One line after the first; false if it makes no sense. A `vnic` line belongs to the `domain` line before it, whose vNICs are `current`.
+  bool read_line(std::string_view line, Numbers<VnicId>*& current);
+
+  Limits limits_;
+  Numbers<DomainUuid> domains_;
+  std::map<DomainUuid, Numbers<VnicId>> vnics_;
+  Numbers<std::string> probes_;
+  std::uint64_t pass_{0};
+  bool changed_{false};
+};
+
+// The store's file: DIRECTORY/snmp-indexes.
+class IndexFile {
+ public:
+  IndexFile(std::filesystem::path directory, Log log);
+
+  // Reads the file; an empty store, and a line in the log, where it cannot be used.
+  IndexStore load();
+  // Writes a new file and renames it, if the store changed. Logs a failure once, and once more when writing works again.
+  void save(IndexStore& store);
+
+ private:
+  std::filesystem::path file_;
+  Log log_;
+  bool keep_{true};  // false: there is a file that we may not read, so we must not replace it
+  std::string trouble_;
+};
+
+}  // namespace vmtraffic::snmp

@@ -1,0 +1,75 @@
+#include "core/config.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmtraffic {
+namespace {
+
+TEST(Config, AnEmptyFileMeansTheDefaults) {
+  const auto config = parse_config("", "f");
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(*config, Config{});
+}
+
+TEST(Config, ReadsEveryKey) {
+  const auto config = parse_config(R"(
+interval = 1
+host = "hv-07"
+runtime_directory = "/tmp/run"
+state_directory = "/tmp/state"
+[libvirt]
+uris = ["qemu:///system", "lxc:///system"]
+refresh_interval = 30.5
+)",
+                                   "f");
+  ASSERT_TRUE(config.ok()) << config.error().text;
+  EXPECT_EQ(*config, (Config{1, "hv-07", "/tmp/run", "/tmp/state", {{"qemu:///system", "lxc:///system"}, 30.5}}));
+}
+
+TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"interval = 0", "f:1: interval wants a number from 1 to 3600 (seconds), not 0"},
+      {"\ninterval = \"10\"", "f:2: interval wants a number from 1 to 3600 (seconds), not \"10\""},
+      {"interval = nan", "f:1: interval wants a number from 1 to 3600 (seconds), not nan"},
+      {"host = 3", "f:1: host wants this host's name in quotes, not 3"},
+      {"runtime_directory = \"run\"", "f:1: runtime_directory wants an absolute path in quotes, not \"run\""},
+      {"intervall = 5", "f:1: unknown key 'intervall'; known here are: interval, host, runtime_directory, state_directory, libvirt"},
+      {"[libvirt]\nuri = \"x\"", "f:2: unknown key 'libvirt.uri'; known here are: uris, refresh_interval"},
+      {"libvirt = 1", "f:1: libvirt is a section: write [libvirt], not 1"},
+      {"[libvirt]\nuris = \"qemu:///system\"",
+       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not \"qemu:///system\""},
+      {"[libvirt]\nuris = [\"qemu\"]", "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not \"qemu\""},
+      {"[libvirt]\nuris = [\"a:///\", \"a:///\"]",
+       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not \"a:///\""},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto config = parse_config(text, "f");
+    ASSERT_FALSE(config.ok()) << text;
+    EXPECT_EQ(config.error(), (Error{ErrorCode::kInvalid, message}));
+  }
+}
+
+TEST(Config, BrokenTomlNamesTheLine) {
+  const auto config = parse_config("interval = 10\nhost = ", "f");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().text.substr(0, 19), "f:2: not valid TOML");
+}
+
+TEST(Config, AFileThatWasNamedMustExist) {
+  const auto config = load_config("/nowhere/vmtraffic.toml");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error(), (Error{ErrorCode::kMissing, "cannot read the configuration /nowhere/vmtraffic.toml: No such file or directory"}));
+  EXPECT_EQ(*load_config_or_defaults("/nowhere/vmtraffic.toml"), Config{});
+}
+
+TEST(Config, ADirectoryIsNoFile) {
+  EXPECT_EQ(load_config("/tmp").error(), (Error{ErrorCode::kInvalid, "/tmp is a directory, not a configuration file"}));
+}
+
+TEST(Config, TruncatedAnywhereItNeverCrashes) {
+  const std::string text = "interval = 1\nhost = \"hv\"\n[libvirt]\nuris = [\"qemu:///system\"]\nrefresh_interval = 30\n";
+  for (std::size_t n = 0; n <= text.size(); ++n) (void)parse_config(text.substr(0, n), "f");
+}
+
+}  // namespace
+}  // namespace vmtraffic
