@@ -29,6 +29,11 @@ struct Error {
   std::string text;  // one sentence for an operator: what is wrong, with what, and what to do
 
   friend bool operator==(const Error&, const Error&) = default;
+  // For a test's failure.
+  template <class Stream>
+  friend Stream& operator<<(Stream& out, const Error& error) {
+    return out << "[" << static_cast<int>(error.code) << "] " << error.text;
+  }
 };
 
 template <class T>

@@ -63,13 +63,12 @@ void Windows::rate_row(std::size_t index, Nanoseconds now, const VnicTotals& tot
       for (std::size_t m = 0; m < kMetricCount; ++m) highest[m] = std::max(highest[m], slot[m]);
     }
     const double covered = seconds(now - (from == row.first_slot ? row.began : started_[from % kSlots]));
-    const auto per_second = static_cast<float>(1 / covered);
     VnicRates& out = rates_[w][index];
     out.covered_s = static_cast<float>(covered);
     out.present = row.present;
     out.highest = highest;
     const MetricTotals& start = row.start[from % kSlots];
-    for (std::size_t m = 0; m < kMetricCount; ++m) out.mean[m] = static_cast<float>(totals.total[m] - start[m]) * per_second;
+    for (std::size_t m = 0; m < kMetricCount; ++m) out.mean[m] = static_cast<float>(static_cast<double>(totals.total[m] - start[m]) / covered);
   }
 }
 
@@ -102,12 +101,11 @@ void Windows::advance(Nanoseconds now, std::span<const VnicTotals> totals, std::
   if (last_tick_ == 0) return start_at(now, totals);
   if (now <= last_tick_) return;
   const double elapsed = seconds(now - last_tick_);
-  const auto per_second = static_cast<float>(1 / elapsed);
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     VnicRates& interval = rates_[0][i];
     interval.covered_s = static_cast<float>(elapsed);
     interval.present = steps[i].present;
-    for (std::size_t m = 0; m < kMetricCount; ++m) interval.mean[m] = static_cast<float>(steps[i].delta[m]) * per_second;
+    for (std::size_t m = 0; m < kMetricCount; ++m) interval.mean[m] = static_cast<float>(static_cast<double>(steps[i].delta[m]) / elapsed);
     interval.highest = interval.mean;
   }
   tick(now, totals);

@@ -111,11 +111,21 @@ EncodedPart encode_header(const SnapshotHeader& h) {
   return finish(b);
 }
 
+// Writes the checksum of a file's head and directory.
+void seal(std::byte* file, std::size_t entries) {
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  XXH3_64bits_update(&state, file, offsetof(FileHead, xxh3));
+  XXH3_64bits_update(&state, file + sizeof(FileHead), entries * sizeof(PartEntry));
+  const std::uint64_t checksum = XXH3_64bits_digest(&state);
+  std::memcpy(file + offsetof(FileHead, xxh3), &checksum, sizeof(checksum));
+}
+
 // The file's head and directory, and where each part goes.
 struct Layout {
   EncodedPart header;
   std::vector<const EncodedPart*> parts;
-  std::vector<std::byte> front;  // FileHead, PartEntry…, padding
+  std::vector<std::byte> front;  // FileHead, PartEntry…
   std::uint64_t file_size{0};
 };
 
@@ -133,27 +143,18 @@ Layout lay_out(const EncodedSnapshot& snapshot) {
   add(PartKind::kNumbers, snapshot.numbers);
   add(PartKind::kHealth, snapshot.health);
   add(PartKind::kEvents, snapshot.events);
-  // Head and entries may end off the alignment: what fills the gap is an entry of no kind, so that it is checksummed as well.
-  if ((sizeof(FileHead) + entries.size() * sizeof(PartEntry)) % kPartAlignment != 0) entries.push_back({});
   std::uint64_t at = sizeof(FileHead) + entries.size() * sizeof(PartEntry);
-  at = (at + kPartAlignment - 1) / kPartAlignment * kPartAlignment;
   const std::size_t front_size = at;
   for (PartEntry& entry : entries) {
-    if (entry.kind == 0) continue;
     entry.offset = at;
     at += entry.size;
   }
   out.file_size = at;
-  FileHead head{kSnapshotMagic, kSnapshotMajor, static_cast<std::uint32_t>(entries.size()), out.file_size, 0, 0};
+  const FileHead head{kSnapshotMagic, kSnapshotMajor, static_cast<std::uint32_t>(entries.size()), out.file_size, {}, 0};
   out.front.resize(front_size);
   std::memcpy(out.front.data(), &head, sizeof(head));
   std::memcpy(out.front.data() + sizeof(head), entries.data(), entries.size() * sizeof(PartEntry));
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  XXH3_64bits_update(&state, out.front.data(), offsetof(FileHead, xxh3));
-  XXH3_64bits_update(&state, out.front.data() + sizeof(head), entries.size() * sizeof(PartEntry));
-  head.xxh3 = XXH3_64bits_digest(&state);
-  std::memcpy(out.front.data(), &head, sizeof(head));
+  seal(out.front.data(), entries.size());
   return out;
 }
 
@@ -257,6 +258,23 @@ std::vector<std::byte> encode(const SnapshotContent& content) {
   const EncodedPart health = encode_health(content.health);
   const EncodedPart events = encode_events(content.events, content.events.empty() ? 0 : content.events.back().sequence);
   return assemble({content.header, &inventory, &numbers, &health, &events});
+}
+
+void reseal(std::vector<std::byte>& file) {
+  FileHead head{};
+  if (file.size() < sizeof(head)) return;
+  std::memcpy(&head, file.data(), sizeof(head));
+  const std::size_t room = (file.size() - sizeof(head)) / sizeof(PartEntry);
+  if (head.part_count > room) return;
+  for (std::size_t i = 0; i < head.part_count; ++i) {
+    PartEntry entry{};
+    std::byte* at = file.data() + sizeof(head) + i * sizeof(entry);
+    std::memcpy(&entry, at, sizeof(entry));
+    if (entry.offset > file.size() || entry.size > file.size() - entry.offset) continue;
+    entry.xxh3 = XXH3_64bits(file.data() + entry.offset, entry.size);
+    std::memcpy(at, &entry, sizeof(entry));
+  }
+  seal(file.data(), head.part_count);
 }
 
 Status publish(const std::filesystem::path& directory, const EncodedSnapshot& snapshot) {

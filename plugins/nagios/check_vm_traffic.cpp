@@ -137,11 +137,10 @@ CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, cons
   const Rows rows = traffic_rows(snapshot, options, clock);
   if (rows.rows.empty() && rows.missing.empty()) {
     const std::string trouble = libvirt_trouble(options);
-    if (!trouble.empty()) return {.state = State::kUnknown, .text = "no VM is known: " + trouble};
+    if (!trouble.empty()) return {.state = State::kUnknown, .text = fmt::format("no VM is known: {}", trouble)};
     return {.state = State::kOk, .text = "there is no VM on this host"};
   }
-  const bool all = options.perfdata == PerfdataScope::kAll || options.common.verbosity > 0;
-  const TrafficText text(snapshot, options, all ? rows.rows.size() : std::min(rows.rows.size(), options.top));
+  const TrafficText text(snapshot, options, rows.names);
   const Tally tally = tally_of(rows);
   CheckResult result{.state = state_of(rows, tally, options), .text = text_of(rows, tally, options, text)};
 

@@ -31,13 +31,13 @@ Result<Snapshot> readable_snapshot(const std::filesystem::path& directory, unsig
   Error error = snapshot.error();
   switch (error.code) {
     case ErrorCode::kMissing:  // the text says what to start, unless something is running
-      if (lease_holder(directory)) error.text += "; " + blame(directory);
+      if (lease_holder(directory)) error.text += fmt::format("; {}", blame(directory));
       break;
     case ErrorCode::kTruncated:
     case ErrorCode::kCorrupt:
     case ErrorCode::kForeign:
       // A collector replaces the file at its next interval whatever it holds, so nobody collects, or somebody does not get on.
-      error.text += "; " + blame(directory);
+      error.text += fmt::format("; {}", blame(directory));
       break;
     default:
       break;  // rights, versions: the text says what to mend

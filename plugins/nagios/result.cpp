@@ -91,7 +91,8 @@ std::string render(std::string_view service, const CheckResult& result, std::siz
   for (std::string line : result.long_text) {
     keep_to_one_line(line);
     if (output.size() + 1 + line.size() > limit) break;
-    output += "\n" + line;
+    output += '\n';
+    output += line;
   }
   output += "\n";
   return output;
@@ -99,7 +100,7 @@ std::string render(std::string_view service, const CheckResult& result, std::siz
 
 std::string text_name(std::string_view name) {
   if (!name.empty() && std::all_of(name.begin(), name.end(), plain)) return std::string(name);
-  return "\"" + printable(name, "|\"") + "\"";
+  return fmt::format("\"{}\"", printable(name, "|\""));
 }
 
 std::string line_of(std::string_view text) { return printable(text, "|"); }

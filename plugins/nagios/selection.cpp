@@ -67,7 +67,7 @@ bool TextMatch::matches(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *expression_);
 }
 
-std::string TextMatch::text() const { return is_pattern() ? "/" + printable(text_, "|") + "/" : text_name(text_); }
+std::string TextMatch::text() const { return is_pattern() ? fmt::format("/{}/", printable(text_, "|")) : text_name(text_); }
 
 Result<TagMatch> parse_tag_match(std::string_view text) {
   const std::size_t equals = text.find('=');
@@ -84,7 +84,7 @@ bool Selection::accepts(const MacAddress& mac) const {
   return macs.empty() || std::find(macs.begin(), macs.end(), mac) != macs.end();
 }
 
-std::vector<std::string> visit_selected(const Snapshot& snapshot, const Selection& selection, const std::function<void(const DomainRow&)>& visit) {
+std::vector<std::string> visit_domains(const Snapshot& snapshot, const Selection& selection, const VisitDomain& visit) {
   const std::size_t count = snapshot.domain_count();
   std::vector<bool> name_found(selection.names.size(), false);
   std::vector<bool> uuid_found(selection.uuids.size(), false);
@@ -101,7 +101,7 @@ std::vector<std::string> visit_selected(const Snapshot& snapshot, const Selectio
       uuid_found[i] = true;
       wanted = true;
     }
-    if (wanted && has_tags(domain, selection.tags)) visit(domain);
+    visit(domain, wanted && has_tags(domain, selection.tags));
   }
   std::vector<std::string> missing;
   for (std::size_t i = 0; i < selection.names.size(); ++i) {

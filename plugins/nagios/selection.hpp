@@ -60,7 +60,9 @@ struct Selection {
   bool accepts(const MacAddress& mac) const;
 };
 
-// Calls `visit` for each selected VM in the snapshot's order. Gives what was asked for by name, pattern or UUID and matches no VM, for messages.
-std::vector<std::string> visit_selected(const Snapshot& snapshot, const Selection& selection, const std::function<void(const DomainRow&)>& visit);
+// Calls `visit` for every domain in the snapshot's order, with whether it is selected. Gives what was asked for by name, pattern or UUID and
+// matches no VM, for messages.
+using VisitDomain = std::function<void(const DomainRow& domain, bool selected)>;
+std::vector<std::string> visit_domains(const Snapshot& snapshot, const Selection& selection, const VisitDomain& visit);
 
 }  // namespace vmtraffic::nagios

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace vmtraffic::nagios {
 namespace {
@@ -56,16 +57,26 @@ class RowBuilder {
  public:
   RowBuilder(const Snapshot& snapshot, const TrafficOptions& options) : snapshot_(snapshot), options_(options) {}
 
-  void add(const VnicRow& vnic) {
+  // Makes the vNIC's whole row only when its rates do not say enough: a check goes through a thousand of them.
+  void add(std::size_t vnic) {
     ++row_.vnics;
-    counted_ = counted_ || counts(vnic.rx, options_.metric) || counts(vnic.tx, options_.metric);
-    const WindowRates rates = snapshot_.rates(vnic.index, options_.window);
-    if (!(rates.covered_s > 0)) return;
-    const std::optional<double> rx = rate_of(options_.highest ? rates.rx_highest : rates.rx, options_.metric);
-    const std::optional<double> tx = rate_of(options_.highest ? rates.tx_highest : rates.tx, options_.metric);
-    if (rx) rx_.add(*rx, vnic.bandwidth_rx, options_.metric);
-    if (tx) tx_.add(*tx, vnic.bandwidth_tx, options_.metric);
-    if (!rx && !tx) return;
+    const WindowRates rates = snapshot_.rates(vnic, options_.window);
+    const bool any = rates.covered_s > 0;
+    const std::optional<double> rx = any ? rate_of(options_.highest ? rates.rx_highest : rates.rx, options_.metric) : std::nullopt;
+    const std::optional<double> tx = any ? rate_of(options_.highest ? rates.tx_highest : rates.tx, options_.metric) : std::nullopt;
+    if (!rx && !tx) {
+      const VnicRow row = snapshot_.vnic(vnic);
+      counted_ = counted_ || counts(row.rx, options_.metric) || counts(row.tx, options_.metric);
+      return;
+    }
+    std::optional<Bandwidth> limit_rx, limit_tx;
+    if (options_.percent && !options_.speed) {
+      const VnicRow row = snapshot_.vnic(vnic);
+      limit_rx = row.bandwidth_rx;
+      limit_tx = row.bandwidth_tx;
+    }
+    if (rx) rx_.add(*rx, limit_rx, options_.metric);
+    if (tx) tx_.add(*tx, limit_tx, options_.metric);
     row_.covered_s = row_.vnics_measured == 0 ? rates.covered_s : std::min(row_.covered_s, rates.covered_s);
     ++row_.vnics_measured;
   }
@@ -134,48 +145,65 @@ bool worse_row(const Row& a, const Row& b) {
   return a.vnic < b.vnic;
 }
 
-// Rows of a domain that runs.
-void add_active(const Snapshot& snapshot, const DomainRow& domain, const TrafficOptions& options, std::vector<bool>& macs_found,
-                std::vector<Row>& rows) {
-  const std::vector<MacAddress>& macs = options.selection.macs;
+// Which of a domain's vNICs are wanted by their MACs, remembering which MACs were seen at all.
+class VnicFilter {
+ public:
+  VnicFilter(const Snapshot& snapshot, const std::vector<MacAddress>& macs) : snapshot_(snapshot), macs_(macs), seen_(macs.size(), false) {}
+
+  bool accepts(std::size_t vnic) {
+    if (macs_.empty()) return true;
+    const MacAddress mac = snapshot_.vnic(vnic).key.mac;
+    bool wanted = false;
+    for (std::size_t i = 0; i < macs_.size(); ++i) {
+      if (macs_[i] != mac) continue;
+      seen_[i] = true;
+      wanted = true;
+    }
+    return wanted;
+  }
+  // True when it only lets some vNICs through, so that a domain without any of these is not looked at.
+  bool filters() const { return !macs_.empty(); }
+
+  void add_unseen(std::vector<std::string>& missing) const {
+    for (std::size_t i = 0; i < macs_.size(); ++i) {
+      if (!seen_[i]) missing.push_back(fmt::format("vNIC {}", macs_[i].text()));
+    }
+  }
+
+ private:
+  const Snapshot& snapshot_;
+  const std::vector<MacAddress>& macs_;
+  std::vector<bool> seen_;
+};
+
+void add_rows(const Snapshot& snapshot, const DomainRow& domain, const TrafficOptions& options, VnicFilter& filter, std::vector<Row>& rows) {
+  const bool active = is_active(domain.state);
+  const bool each = options.per_vnic && active;  // a domain that does not run is one row, whatever a row is
   RowBuilder whole(snapshot, options);
   std::size_t accepted = 0;
-  for (std::size_t index = domain.first_vnic; index < domain.first_vnic + domain.vnic_count; ++index) {
-    const VnicRow vnic = snapshot.vnic(index);
-    if (!options.selection.accepts(vnic.key.mac)) continue;
-    for (std::size_t i = 0; i < macs.size(); ++i) macs_found[i] = macs_found[i] || macs[i] == vnic.key.mac;
+  for (std::size_t vnic = domain.first_vnic; vnic < domain.first_vnic + domain.vnic_count; ++vnic) {
+    if (!filter.accepts(vnic)) continue;
     ++accepted;
-    if (options.per_vnic) {
+    if (each) {
       RowBuilder one(snapshot, options);
       one.add(vnic);
-      rows.push_back(one.finish(domain.index, index));
-    } else {
+      rows.push_back(one.finish(domain.index, vnic));
+    } else if (active) {
       whole.add(vnic);
     }
   }
-  const bool filtered_out = accepted == 0 && !macs.empty();
-  if ((!options.per_vnic || accepted == 0) && !filtered_out) rows.push_back(whole.finish(domain.index, std::nullopt));
-}
-
-// A domain that does not run is one row, whatever a row is, unless none of its vNICs is wanted.
-void add_inactive(const Snapshot& snapshot, const DomainRow& domain, const TrafficOptions& options, std::vector<bool>& macs_found,
-                  std::vector<Row>& rows) {
-  const std::vector<MacAddress>& macs = options.selection.macs;
-  bool wanted = macs.empty();
-  for (std::size_t index = domain.first_vnic; index < domain.first_vnic + domain.vnic_count && !macs.empty(); ++index) {
-    const MacAddress mac = snapshot.vnic(index).key.mac;
-    for (std::size_t i = 0; i < macs.size(); ++i) {
-      if (macs[i] != mac) continue;
-      macs_found[i] = true;
-      wanted = true;
-    }
-  }
-  if (wanted) rows.push_back({.domain = domain.index, .kind = RowKind::kNotRunning});
+  if (accepted == 0 ? filter.filters() : each) return;
+  rows.push_back(active ? whole.finish(domain.index, std::nullopt) : Row{.domain = domain.index, .kind = RowKind::kNotRunning});
 }
 
 }  // namespace
 
 double Row::largest() const { return std::max({rx.value_or(-1), tx.value_or(-1), sum.value_or(-1)}); }
+
+std::size_t rows_shown(const TrafficOptions& options) {
+  const bool all = options.perfdata == PerfdataScope::kAll || options.common.verbosity > 0;
+  return all ? std::numeric_limits<std::size_t>::max() : std::max<std::size_t>(options.top, 1);
+}
 
 bool names_are_old(Nanoseconds age, Nanoseconds interval) {
   constexpr Nanoseconds kLeast = 30 * kSecond;
@@ -185,17 +213,16 @@ bool names_are_old(Nanoseconds age, Nanoseconds interval) {
 Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock) {
   Rows result;
   result.rows.reserve(options.per_vnic ? snapshot.vnic_count() + snapshot.domain_count() : snapshot.domain_count());
-  std::vector<bool> macs_found(options.selection.macs.size(), false);
+  result.names.reserve(snapshot.domain_count());
+  VnicFilter filter(snapshot, options.selection.macs);
   const Nanoseconds now = clock.boottime();
   const Nanoseconds interval = snapshot.info().interval;
 
-  const auto add_domain = [&](const DomainRow& domain) {
+  const auto add_domain = [&](const DomainRow& domain, bool selected) {
+    result.names.push_back(domain.name);
+    if (!selected) return;
     const std::size_t first = result.rows.size();
-    if (is_active(domain.state)) {
-      add_active(snapshot, domain, options, macs_found, result.rows);
-    } else {
-      add_inactive(snapshot, domain, options, macs_found, result.rows);
-    }
+    add_rows(snapshot, domain, options, filter, result.rows);
     if (first == result.rows.size()) return;
     const bool old = domain.confirmed_boottime && names_are_old(now - *domain.confirmed_boottime, interval);
     if (old) result.oldest_names = std::max(result.oldest_names.value_or(0), now - *domain.confirmed_boottime);
@@ -206,14 +233,13 @@ Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const
       if (old && row.kind == RowKind::kNotRunning) row.state = worse(row.state, State::kUnknown);
     }
   };
-  result.missing = visit_selected(snapshot, options.selection, add_domain);
-  for (std::size_t i = 0; i < macs_found.size(); ++i) {
-    if (!macs_found[i]) result.missing.push_back("vNIC " + options.selection.macs[i].text());
-  }
+  result.missing = visit_domains(snapshot, options.selection, add_domain);
+  filter.add_unseen(result.missing);
   if (result.rows.empty() && result.missing.empty() && options.selection.selects_anything()) {
     result.missing.emplace_back("any VM that is selected");
   }
-  std::sort(result.rows.begin(), result.rows.end(), worse_row);
+  const auto sorted_end = result.rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows_shown(options), result.rows.size()));
+  std::partial_sort(result.rows.begin(), sorted_end, result.rows.end(), worse_row);
   return result;
 }
 

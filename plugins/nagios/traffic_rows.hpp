@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/snapshot.hpp"
@@ -34,12 +35,16 @@ struct Row {
 };
 
 struct Rows {
-  std::vector<Row> rows;             // the worst first
+  std::vector<Row> rows;             // the worst first, as far as rows_shown() says; the others in no order
   std::vector<std::string> missing;  // what was asked for and is not there, for messages
+  std::vector<std::string_view> names;  // of all domains, selected or not, in the snapshot's order
   std::optional<Nanoseconds> oldest_names{};  // how long ago libvirt confirmed the selected VM that it confirmed longest ago, when that is long
 };
 
 Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock);
+
+// How many rows can be asked for by name, text and perfdata together.
+std::size_t rows_shown(const TrafficOptions& options);
 
 // libvirt confirms what it knows every interval, or every minute with slow drivers. Names older than this are worth a word.
 bool names_are_old(Nanoseconds age, Nanoseconds interval);

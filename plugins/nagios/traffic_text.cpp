@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace vmtraffic::nagios {
 namespace {
@@ -31,10 +32,8 @@ double window_seconds(Window window, Nanoseconds interval) {
   return static_cast<double>(interval) / kSecond;
 }
 
-TrafficText::TrafficText(const Snapshot& snapshot, const TrafficOptions& options, std::size_t wanted)
-    : snapshot_(snapshot), options_(options), sorted_(wanted > kFewRows) {
-  names_.reserve(snapshot.domain_count());
-  for (std::size_t index = 0; index < snapshot.domain_count(); ++index) names_.push_back(snapshot.domain(index).name);
+TrafficText::TrafficText(const Snapshot& snapshot, const TrafficOptions& options, std::vector<std::string_view> names)
+    : snapshot_(snapshot), options_(options), names_(std::move(names)), sorted_(rows_shown(options) > kFewRows) {
   if (sorted_) std::sort(names_.begin(), names_.end());
 }
 
@@ -50,7 +49,7 @@ std::string TrafficText::text_of_name(const Row& row) const {
   const DomainRow domain = snapshot_.domain(row.domain);
   std::string name = text_name(domain.name);
   if (is_shared(domain.name)) name += fmt::format(" ({})", domain.uuid.text());
-  if (row.vnic) name += " " + vnic_name(snapshot_.vnic(*row.vnic).key);
+  if (row.vnic) name += fmt::format(" {}", vnic_name(snapshot_.vnic(*row.vnic).key));
   return name;
 }
 
@@ -72,7 +71,7 @@ std::string TrafficText::sentence(const Row& row, bool covered) const {
       return fmt::format("{} is {}", text, name_of(domain_state));
   }
   if (covered && row.state != State::kOk) text += fmt::format(" {}", name_of(row.state));
-  if (row.rx) text += " rx " + human(*row.rx);
+  if (row.rx) text += fmt::format(" rx {}", human(*row.rx));
   if (row.tx) text += fmt::format("{} tx {}", row.rx ? "," : "", human(*row.tx));
   if (row.sum) text += fmt::format(" rx+tx {}", human(*row.sum));
   if (covered || is_short(row.covered_s, window_seconds(options_.window, snapshot_.info().interval))) {
@@ -85,13 +84,13 @@ std::string TrafficText::sentence(const Row& row, bool covered) const {
 
 std::string TrafficText::label_of_domain(const DomainRow& domain) const {
   std::string label = label_part(domain.name);
-  if (is_shared(domain.name)) label += "/" + domain.uuid.text();
+  if (is_shared(domain.name)) label += fmt::format("/{}", domain.uuid.text());
   return label;
 }
 
 void TrafficText::add_perfdata(const Row& row, std::vector<PerfValue>& perfdata) const {
   const std::string domain_label = label_of_domain(snapshot_.domain(row.domain));
-  const std::string label = row.vnic ? domain_label + "/" + vnic_name(snapshot_.vnic(*row.vnic).key) : domain_label;
+  const std::string label = row.vnic ? fmt::format("{}/{}", domain_label, vnic_name(snapshot_.vnic(*row.vnic).key)) : domain_label;
   std::optional<double> most;
   if (options_.speed && !options_.percent && options_.direction != Direction::kSum) {
     if (options_.metric == Metric::kBits) most = *options_.speed;
@@ -120,7 +119,7 @@ void TrafficText::add_totals(const Row& row, const std::string& domain_label, st
   for (std::size_t index = first; index < end; ++index) {
     const VnicRow vnic = snapshot_.vnic(index);
     if (!options_.selection.accepts(vnic.key.mac)) continue;
-    const std::string label = domain_label + "/" + vnic_name(vnic.key);
+    const std::string label = fmt::format("{}/{}", domain_label, vnic_name(vnic.key));
     const auto add = [&](std::string_view what, const std::optional<std::uint64_t>& total) {
       if (total) perfdata.push_back({.label = fmt::format("{}_{}_total", label, what), .value = *total, .unit = Unit::kCount});
     };

@@ -13,8 +13,8 @@ namespace vmtraffic::nagios {
 
 class TrafficText {
  public:
-  // `wanted`: about how many rows will be asked for, which decides how names are compared.
-  TrafficText(const Snapshot& snapshot, const TrafficOptions& options, std::size_t wanted);
+  // `names`: those of all domains.
+  TrafficText(const Snapshot& snapshot, const TrafficOptions& options, std::vector<std::string_view> names);
 
   // "web1 rx 12.3 Mbit/s, tx 1.2 Mbit/s" or "db2 is shut off", with what else is to be known of it. `covered`: always say over how many seconds.
   std::string sentence(const Row& row, bool covered) const;
@@ -31,7 +31,7 @@ class TrafficText {
 
   const Snapshot& snapshot_;
   const TrafficOptions& options_;
-  std::vector<std::string_view> names_;  // of all domains
+  std::vector<std::string_view> names_;
   bool sorted_;
 };
 

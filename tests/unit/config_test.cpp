@@ -29,18 +29,18 @@ refresh_interval = 30.5
 TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
   const std::pair<const char*, const char*> cases[] = {
       {"interval = 0", "f:1: interval wants a number from 1 to 3600 (seconds), not 0"},
-      {"\ninterval = \"10\"", "f:2: interval wants a number from 1 to 3600 (seconds), not \"10\""},
+      {"\ninterval = \"10\"", "f:2: interval wants a number from 1 to 3600 (seconds), not '10'"},
       {"interval = nan", "f:1: interval wants a number from 1 to 3600 (seconds), not nan"},
       {"host = 3", "f:1: host wants this host's name in quotes, not 3"},
-      {"runtime_directory = \"run\"", "f:1: runtime_directory wants an absolute path in quotes, not \"run\""},
+      {"runtime_directory = \"run\"", "f:1: runtime_directory wants an absolute path in quotes, not 'run'"},
       {"intervall = 5", "f:1: unknown key 'intervall'; known here are: interval, host, runtime_directory, state_directory, libvirt"},
       {"[libvirt]\nuri = \"x\"", "f:2: unknown key 'libvirt.uri'; known here are: uris, refresh_interval"},
       {"libvirt = 1", "f:1: libvirt is a section: write [libvirt], not 1"},
       {"[libvirt]\nuris = \"qemu:///system\"",
-       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not \"qemu:///system\""},
-      {"[libvirt]\nuris = [\"qemu\"]", "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not \"qemu\""},
+       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'qemu:///system'"},
+      {"[libvirt]\nuris = [\"qemu\"]", "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'qemu'"},
       {"[libvirt]\nuris = [\"a:///\", \"a:///\"]",
-       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not \"a:///\""},
+       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'a:///'"},
   };
   for (const auto& [text, message] : cases) {
     const auto config = parse_config(text, "f");

@@ -25,7 +25,9 @@ struct Selected {
 
 Selected select(const Selection& selection) {
   Selected selected;
-  selected.missing = visit_selected(some_vms(), selection, [&](const DomainRow& domain) { selected.domains.push_back(domain.index); });
+  selected.missing = visit_domains(some_vms(), selection, [&](const DomainRow& domain, bool wanted) {
+    if (wanted) selected.domains.push_back(domain.index);
+  });
   return selected;
 }
 

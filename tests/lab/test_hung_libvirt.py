@@ -1,0 +1,130 @@
+"""libvirtd hung, killed, late: rates go on, names age, nobody waits."""
+
+import json
+import time
+
+import pytest
+
+from lab import Nic, net, run, wait_for
+from line import COLLECT, Line
+
+HUNG_S = 60
+
+
+def snapshot(line):
+    return json.loads(run(line.programs / COLLECT.name, "--json", "--config", line.config).stdout)
+
+
+def domain(line, name):
+    return next((d for d in snapshot(line)["domains"] if d["name"] == name), None)
+
+
+def libvirt_health(line):
+    return next(p for p in snapshot(line)["health"] if p["name"].startswith("libvirt "))
+
+
+def timed(call):
+    started = time.monotonic()
+    call()
+    return time.monotonic() - started
+
+
+@pytest.fixture
+def vm(libvirt):
+    net.bridge("hl-br", "10.16.0.254/24")
+    vm = libvirt.vm("hung-1", [Nic("bridge", "hl-br", ip="10.16.0.1/24")]).start().wait_up()
+    yield vm
+    libvirt.libvirtd.resume()
+    vm.remove()
+    net.delete("hl-br")
+
+
+def test_a_hung_libvirtd_ages_names_and_nothing_else(libvirt, vm):
+    (nic,) = vm.nics
+    line = Line(libvirt, interval_s=1)
+    line.start_collectd(config='LoadPlugin unixsock\n<Plugin unixsock>\n  SocketFile "/run/vmlab/collectd.sock"\n</Plugin>')
+    line.start_snmp()
+    line.start_nrpe()
+    vm.ping("10.16.0.254", count=3)
+    guest = vm.settled_counters()[nic.mac]
+    wait_for(lambda: line.all_say(vm, nic, guest), 15, "all to agree before the hang")
+    rows = len(line.collectd.values()[f"hung-1/vmtraffic/if_octets-{nic.mac}"])
+    libvirt.libvirtd.hang()
+    until = time.monotonic() + HUNG_S
+    sequence = snapshot(line)["sequence"]
+    slow = []
+    while time.monotonic() < until:
+        vm.ping("10.16.0.254", count=2)
+        slow += [timed(lambda: line.snmpd.get("1.3.6.1.4.1.8072.9999.9999.6343.1.1.8.0")), timed(lambda: run(line.programs / "check_vm_traffic", check=False))]
+        time.sleep(1)
+    # The floor of a get and of a check on this machine is a few ms; the subagent and the check answer as if nothing had happened.
+    assert sorted(slow)[int(len(slow) * 0.9)] < 0.1, slow
+    data = snapshot(line)
+    assert data["sequence"] - sequence >= HUNG_S - 5, "one snapshot an interval, unbroken"
+    guest = vm.settled_counters()[nic.mac]
+    wait_for(lambda: line.all_say(vm, nic, guest), 15, "the counters to go on while libvirtd hangs")
+    dispatched = line.collectd.values()[f"hung-1/vmtraffic/if_octets-{nic.mac}"]
+    times = [t for t, _ in dispatched[rows:]]
+    assert max(b - a for a, b in zip(times, times[1:])) < 3, "collectd's rates are unbroken"
+    assert data["age_ns"] < 3e9
+    assert data["sampled_boottime_ns"] - domain(line, "hung-1")["confirmed_boottime_ns"] > (HUNG_S - 10) * 1e9, "names say how old they are"
+    assert libvirt_health(line)["state"] == "down"
+    # A connection that is being opened now cannot be interrupted: stopping must not wait for it.
+    assert line.agentx.stop() < 5
+    assert line.collectd.stop() < 5
+    line.start_collectd(name="collectd")
+    time.sleep(2)
+    assert line.collectd.stop() < 5
+    line.start_collectd(name="collectd")
+    line.start_agentx()
+    libvirt.libvirtd.resume()
+    wait_for(lambda: libvirt_health(line)["state"] == "up", 20, "the connection to recover")
+    wait_for(lambda: (d := domain(line, "hung-1")) and snapshot(line)["sampled_boottime_ns"] - d["confirmed_boottime_ns"] < 5e9, 20, "names to be fresh again")
+    assert line.all_say(vm, nic, vm.settled_counters()[nic.mac]) or wait_for(
+        lambda: line.all_say(vm, nic, vm.settled_counters()[nic.mac]), 15, "all to agree after the hang")
+    line.stop()
+
+
+def test_libvirtd_killed_and_restarted_is_found_within_two_intervals(libvirt, vm):
+    line = Line(libvirt, interval_s=2)
+    line.start_collectd()
+    wait_for(lambda: domain(line, "hung-1"), 10, "the VM to be known")
+    libvirt.libvirtd.kill()
+    wait_for(lambda: libvirt_health(line)["state"] == "down", 10, "the loss to be noticed")
+    assert domain(line, "hung-1")["name"] == "hung-1", "a failed listing is not an empty list"
+    libvirt.libvirtd.start()
+    wait_for(lambda: libvirt_health(line)["state"] == "up", 2 * 2 + 1, "the connection to be back within two intervals")
+    line.stop()
+
+
+def test_libvirtd_started_after_us_is_found(libvirt, vm):
+    libvirt.libvirtd.stop()
+    line = Line(libvirt, interval_s=2)
+    line.start_collectd()
+    wait_for(lambda: libvirt_health(line)["state"] == "down", 10, "a snapshot without libvirt")
+    assert snapshot(line)["domains"] == []
+    libvirt.libvirtd.start()
+    wait_for(lambda: domain(line, "hung-1"), 2 * 2 + 1, "the VM to be known within two intervals")
+    line.stop()
+
+
+def test_collectds_own_virt_plugin_works_beside_ours(libvirt, vm):
+    (nic,) = vm.nics
+    virt = 'LoadPlugin virt\n<Plugin virt>\n  Connection "qemu:///system"\n  InterfaceFormat address\n  HostnameFormat name\n</Plugin>\n'
+    for order in ("before", "after"):
+        line = Line(libvirt, interval_s=1)
+        ours = f'LoadPlugin vmtraffic\n<Plugin vmtraffic>\n  ConfigFile "{line.config}"\n</Plugin>\n'
+        from line import PLUGIN
+        line.collectd = libvirt.collectd(virt + ours if order == "before" else ours + virt, [PLUGIN], interval_s=1, name=f"collectd-{order}")
+        line.collectd.wait_for_values(rf"^hung-1/vmtraffic/if_octets-{nic.mac}$", 2)
+        line.collectd.wait_for_values(rf"^hung-1/virt.*/if_octets-{nic.mac}$", 2)
+        vm.ping("10.16.0.254", count=5)
+        guest = vm.settled_counters()[nic.mac]
+
+        def same() -> bool:
+            values = line.collectd.values()
+            theirs = next(rows for name, rows in values.items() if name.startswith("hung-1/virt") and name.endswith(f"if_octets-{nic.mac}"))
+            return values[f"hung-1/vmtraffic/if_octets-{nic.mac}"][-1][1] == theirs[-1][1] == [guest.rx_octets, guest.tx_octets]
+        wait_for(same, 10, "virt and vmtraffic to say the same")
+        assert line.collectd.stop() < 5
+        line.collectd = None
