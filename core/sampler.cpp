@@ -173,7 +173,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
     events_part_ = encode_events(history_.events.events(), history_.events.last_sequence());
     events_revision_ = history_.events.revision();
   }
-  numbers_part_ = encode_numbers({history_.domain_numbers, history_.ledger.totals(), history_.windows.rates()});
+  numbers_part_ = encode_numbers(history_.domain_numbers, history_.ledger.totals(), history_.windows.rates());
   health_part_ = encode_health(health_of(views_, own_health));
   EncodedSnapshot out;
   out.header.host = options_.config.host;

@@ -194,19 +194,20 @@ EncodedPart encode_inventory(const Inventory& inventory) {
   return finish(b);
 }
 
-EncodedPart encode_numbers(const Numbers& numbers) {
-  Builder b(256 + 24 * numbers.domains.size() + (sizeof(VnicTotals) + kWindowCount * sizeof(VnicRates)) * numbers.totals.size());
-  std::vector<fbs::DomainNumbers> domains;
-  domains.reserve(numbers.domains.size());
-  for (const DomainNumbers& d : numbers.domains) {
-    domains.emplace_back(d.cpu_time_ns.value_or(0), d.confirmed_boottime.value_or(0), (d.cpu_time_ns ? 1u : 0u) | (d.confirmed_boottime ? 2u : 0u));
+EncodedPart encode_numbers(const std::vector<DomainNumbers>& domains, const std::vector<VnicTotals>& totals,
+                           const std::array<std::vector<VnicRates>, kWindowCount>& rates) {
+  Builder b(256 + 24 * domains.size() + (sizeof(VnicTotals) + kWindowCount * sizeof(VnicRates)) * totals.size());
+  std::vector<fbs::DomainNumbers> domain_structs;
+  domain_structs.reserve(domains.size());
+  for (const DomainNumbers& d : domains) {
+    domain_structs.emplace_back(d.cpu_time_ns.value_or(0), d.confirmed_boottime.value_or(0), (d.cpu_time_ns ? 1u : 0u) | (d.confirmed_boottime ? 2u : 0u));
   }
-  const auto domain_vector = b.CreateVectorOfStructs(domains);
-  const auto totals = structs<fbs::VnicTotals>(b, numbers.totals);
-  const auto interval = structs<fbs::VnicRates>(b, numbers.rates[0]);
-  const auto minute = structs<fbs::VnicRates>(b, numbers.rates[1]);
-  const auto five_minutes = structs<fbs::VnicRates>(b, numbers.rates[2]);
-  b.Finish(fbs::CreateNumbers(b, domain_vector, totals, interval, minute, five_minutes));
+  const auto domain_vector = b.CreateVectorOfStructs(domain_structs);
+  const auto total_vector = structs<fbs::VnicTotals>(b, totals);
+  const auto interval = structs<fbs::VnicRates>(b, rates[0]);
+  const auto minute = structs<fbs::VnicRates>(b, rates[1]);
+  const auto five_minutes = structs<fbs::VnicRates>(b, rates[2]);
+  b.Finish(fbs::CreateNumbers(b, domain_vector, total_vector, interval, minute, five_minutes));
   return finish(b);
 }
 
@@ -254,7 +255,7 @@ std::vector<std::byte> assemble(const EncodedSnapshot& snapshot) {
 std::vector<std::byte> encode(const SnapshotContent& content) {
   assert(content.numbers.totals.empty() || content.numbers.totals.size() == content.inventory.vnic_count());
   const EncodedPart inventory = encode_inventory(content.inventory);
-  const EncodedPart numbers = encode_numbers(content.numbers);
+  const EncodedPart numbers = encode_numbers(content.numbers.domains, content.numbers.totals, content.numbers.rates);
   const EncodedPart health = encode_health(content.health);
   const EncodedPart events = encode_events(content.events, content.events.empty() ? 0 : content.events.back().sequence);
   return assemble({content.header, &inventory, &numbers, &health, &events});

@@ -50,7 +50,9 @@ struct EncodedPart {
   std::uint64_t checksum{0};
 };
 EncodedPart encode_inventory(const Inventory& inventory);
-EncodedPart encode_numbers(const Numbers& numbers);
+EncodedPart encode_numbers(const std::vector<DomainNumbers>& domains, const std::vector<VnicTotals>& totals,
+                           const std::array<std::vector<VnicRates>, kWindowCount>& rates);
+inline EncodedPart encode_numbers(const Numbers& numbers) { return encode_numbers(numbers.domains, numbers.totals, numbers.rates); }
 EncodedPart encode_health(const std::vector<ProbeHealth>& health);
 EncodedPart encode_events(const std::vector<Event>& events, std::uint64_t last_sequence);
 

@@ -68,7 +68,7 @@ void dispatch_values(const std::vector<ValueList>& lists) {
     copy_text(out.plugin_instance, list.plugin_instance);
     copy_text(out.type, list.type);
     copy_text(out.type_instance, list.type_instance);
-    out.meta = metadata.get();
+    out.meta = nullptr;
     plugin_dispatch_values(&out);
   }
 }

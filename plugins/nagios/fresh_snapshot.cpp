@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/text.hpp"
 #include "plugins/nagios/quantity.hpp"
 #include "plugins/nagios/threshold.hpp"
@@ -65,6 +67,11 @@ std::string staleness(const Snapshot& snapshot, const std::filesystem::path& dir
     how_old = "lies in the future of this machine's clock";
   }
   return fmt::format("the snapshot {} {}: {}", where, how_old, blame(directory));
+}
+
+bool names_are_old(Nanoseconds age, Nanoseconds interval) {
+  constexpr Nanoseconds kLeast = 30 * kSecond;
+  return age > std::max(kLeast, kStaleAfterIntervals * interval);
 }
 
 }  // namespace vmtraffic::nagios

@@ -105,8 +105,8 @@ std::string text_name(std::string_view name) {
 
 std::string line_of(std::string_view text) { return printable(text, "|"); }
 
-std::string label_part(std::string_view name) {
-  const std::string safe = printable(name, "'\"=|;/");
+std::string label_part(std::string_view name, std::string_view also) {
+  const std::string safe = printable(name, fmt::format("'\"=|;{}", also));
   std::string label;
   label.reserve(safe.size());
   for (const char c : safe) {

@@ -51,9 +51,9 @@ std::string text_name(std::string_view name);
 // Foreign text that is a sentence rather than a name: one line without '|'.
 std::string line_of(std::string_view text);
 
-// A name as part of a perfdata label. Quotes, '=', '|', ';', '/' and "::" (Icinga's sign of check_multi) are escaped, and so are
-// controls; '/' is left to whoever joins parts. Two names that differ never give the same.
-std::string label_part(std::string_view name);
+// A name as part of a perfdata label. Quotes, '=', '|', ';', "::" (Icinga's sign of check_multi), controls and the characters of `also` are
+// escaped. Two names that differ never give the same.
+std::string label_part(std::string_view name, std::string_view also = "");
 
 // What a process leaves behind: its one state and all it prints.
 struct Outcome {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "plugins/nagios/fresh_snapshot.hpp"
+
 namespace vmtraffic::nagios {
 namespace {
 
@@ -203,11 +205,6 @@ double Row::largest() const { return std::max({rx.value_or(-1), tx.value_or(-1),
 std::size_t rows_shown(const TrafficOptions& options) {
   const bool all = options.perfdata == PerfdataScope::kAll || options.common.verbosity > 0;
   return all ? std::numeric_limits<std::size_t>::max() : std::max<std::size_t>(options.top, 1);
-}
-
-bool names_are_old(Nanoseconds age, Nanoseconds interval) {
-  constexpr Nanoseconds kLeast = 30 * kSecond;
-  return age > std::max(kLeast, kStaleAfterIntervals * interval);
 }
 
 Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock) {

@@ -46,7 +46,4 @@ Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const
 // How many rows can be asked for by name, text and perfdata together.
 std::size_t rows_shown(const TrafficOptions& options);
 
-// libvirt confirms what it knows every interval, or every minute with slow drivers. Names older than this are worth a word.
-bool names_are_old(Nanoseconds age, Nanoseconds interval);
-
 }  // namespace vmtraffic::nagios

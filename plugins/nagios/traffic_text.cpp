@@ -83,7 +83,7 @@ std::string TrafficText::sentence(const Row& row, bool covered) const {
 }
 
 std::string TrafficText::label_of_domain(const DomainRow& domain) const {
-  std::string label = label_part(domain.name);
+  std::string label = label_part(domain.name, "/");
   if (is_shared(domain.name)) label += fmt::format("/{}", domain.uuid.text());
   return label;
 }

@@ -22,7 +22,8 @@ def line(libvirt):
 def exchange(libvirt, line, nics, address):
     """Boots two VMs with these vNICs, has the first fetch 104 MiB from the second, and compares all five counts."""
     vms = [libvirt.vm(f"exact-{nic.kind}-{n}", [nic]) for n, nic in enumerate(nics, start=1)]
-    libvirt.start_all(vms)
+    for vm in vms:  # one by one: the lab looks for free macvtap nodes before each
+        vm.start()
     for vm in vms:
         vm.wait_up()
     vms[0].ping(address)
@@ -52,9 +53,14 @@ def test_open_vswitch(libvirt, line):
 
 
 def test_macvtap(libvirt, line):
-    net.veth("ex-parent", "ex-peer")
-    exchange(libvirt, line, [Nic("direct", "ex-parent", ip=f"10.12.0.{n}/24") for n in (1, 2)], "10.12.0.2")
-    net.delete("ex-parent")
+    # A parent each: of a broadcast between two macvtaps of one parent the kernel (6.18) counts the Ethernet header twice, 14 octets more than the
+    # guest receives. libvirt and we repeat the kernel's figure there.
+    net.bridge("ex-mac")
+    for n in (1, 2):
+        net.veth(f"ex-parent{n}", f"ex-port{n}", "ex-mac")
+    exchange(libvirt, line, [Nic("direct", f"ex-parent{n}", ip=f"10.12.0.{n}/24") for n in (1, 2)], "10.12.0.2")
+    for device in ("ex-parent1", "ex-parent2", "ex-mac"):
+        net.delete(device)
 
 
 def test_ethernet(libvirt, line):

@@ -41,14 +41,16 @@ std::string text(const std::optional<Bandwidth>& b) { return b ? fmt::format("{}
 std::string describe(const Result<Domain>& parsed) {
   if (!parsed) return fmt::format("error {}: {}\n", static_cast<int>(parsed.error().code), parsed.error().text);
   const Domain& d = *parsed;
-  std::string out = fmt::format("{} name {} title {} os {}\n", d.uuid.text(), json_string(d.name), json_string(d.title), json_string(d.os_type));
-  out += fmt::format("vcpus {} of {}, memory {} of {} KiB\n", or_dash(d.vcpus), or_dash(d.vcpus_max), or_dash(d.memory_kib), or_dash(d.memory_max_kib));
+  std::string out =
+      fmt::format("{} name {} title {} os {}\n", d.uuid.text(), json_string(d.name), json_string(d.title), json_string(d.os_type));
+  out += fmt::format("vcpus {} of {}, memory {} of {} KiB\n", or_dash(d.vcpus), or_dash(d.vcpus_max), or_dash(d.memory_kib),
+                     or_dash(d.memory_max_kib));
   for (const auto& [name, value] : d.tags) out += fmt::format("tag {} {}\n", name, json_string(value));
   for (const Vnic& v : d.vnics) {
     out += fmt::format("vnic {} {} number {} type {} source {} tap {} model {} link {}", v.mac.text(), v.ordinal, v.number, name_of(v.type),
                        json_string(v.source), json_string(v.tap), json_string(v.model), name_of(v.link));
-    out += fmt::format(" rx {} tx {} pci {} port {} teaming {} alias {}\n", text(v.bandwidth_rx), text(v.bandwidth_tx), v.pci ? v.pci->text() : "-",
-                       json_string(v.port_id), json_string(v.teaming), json_string(v.alias));
+    out += fmt::format(" rx {} tx {} pci {} port {} teaming {} alias {}\n", text(v.bandwidth_rx), text(v.bandwidth_tx),
+                       v.pci ? v.pci->text() : "-", json_string(v.port_id), json_string(v.teaming), json_string(v.alias));
   }
   return out;
 }
@@ -66,7 +68,8 @@ std::vector<std::string> names_of(Which which) {
 
 std::string test_name(const testing::TestParamInfo<std::string>& instance) {
   std::string name = instance.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
   return name;
 }
 
@@ -125,7 +128,8 @@ TEST(Memory, IsReadInAnyUnit) {
   EXPECT_EQ(kib("<memory unit='EiB'>15</memory>"), std::uint64_t{15} << 50);
   EXPECT_EQ(kib("<memory unit='EiB'>16</memory>"), std::nullopt);
   EXPECT_EQ(kib("<memory>18446744073709551616</memory>"), std::nullopt);
-  for (const char* bad : {"", "<memory/>", "<memory>-1</memory>", "<memory>1.5</memory>", "<memory>1 2</memory>", "<memory unit='quarts'>1</memory>", "<memory unit='kibi'>1</memory>"}) {
+  for (const char* bad : {"", "<memory/>", "<memory>-1</memory>", "<memory>1.5</memory>", "<memory>1 2</memory>",
+                          "<memory unit='quarts'>1</memory>", "<memory unit='kibi'>1</memory>"}) {
     EXPECT_EQ(kib(bad), std::nullopt) << bad;
   }
 }
@@ -169,7 +173,8 @@ TEST(HostileXml, MayBeWide) {
 
 TEST(HostileXml, HasALimitedNumberOfInterfaces) {
   std::string interfaces;
-  for (std::size_t i = 0; i < kMostInterfaces + 5; ++i) interfaces += fmt::format("<interface><mac address='02:00:00:00:{:02x}:{:02x}'/></interface>", i >> 8, i & 0xFF);
+  for (std::size_t i = 0; i < kMostInterfaces + 5; ++i)
+    interfaces += fmt::format("<interface><mac address='02:00:00:00:{:02x}:{:02x}'/></interface>", i >> 8, i & 0xFF);
   EXPECT_EQ(parsed("<devices>" + interfaces + "</devices>").vnics.size(), kMostInterfaces);
   std::string equal;
   for (int i = 0; i < 300; ++i) equal += "<interface><mac address='02:00:00:00:00:00'/></interface>";

@@ -56,7 +56,9 @@ class FakeKernel {
       return ends[0];
     };
   }
-  void notify(const Bytes& datagram) { EXPECT_EQ(::send(notifiers_.back(), datagram.data(), datagram.size(), 0), static_cast<ssize_t>(datagram.size())); }
+  void notify(const Bytes& datagram) {
+    EXPECT_EQ(::send(notifiers_.back(), datagram.data(), datagram.size(), 0), static_cast<ssize_t>(datagram.size()));
+  }
   void hang_up() {
     ::close(notifiers_.back());
     notifiers_.pop_back();
@@ -110,7 +112,8 @@ const Bytes kTap = joined({link_header(5), name_attribute("tap5"), kind_attribut
 
 Answers list_tap(std::uint32_t sequence) { return {joined({message(RTM_NEWLINK, NLM_F_MULTI, sequence, kTap), done(sequence)})}; }
 Answers stats_of_tap(std::uint32_t sequence, std::uint16_t flags = 0) {
-  return {message(RTM_NEWSTATS, static_cast<std::uint16_t>(NLM_F_MULTI | flags), sequence, stats_row(5, packets(1, 2))), done(sequence, flags)};
+  return {message(RTM_NEWSTATS, static_cast<std::uint16_t>(NLM_F_MULTI | flags), sequence, stats_row(5, packets(1, 2))),
+          done(sequence, flags)};
 }
 Answers healthy(const netlink::Message& m) { return m.type == RTM_GETLINK ? list_tap(m.sequence) : stats_of_tap(m.sequence); }
 const LinkReading kTapReading = reading(5, {0, 2, 0, 0, 0, 1});
@@ -253,8 +256,8 @@ TEST_F(FakeLinks, SurviveBrokenAnswers) {
 TEST_F(FakeLinks, TakeNoAnswerToAnotherRequest) {
   open([](const netlink::Message& m) -> Answers {
     if (m.type == RTM_GETLINK) return list_tap(m.sequence);
-    return {message(RTM_NEWSTATS, NLM_F_MULTI, m.sequence + 1, stats_row(5, packets(7, 7))), done(m.sequence - 1), stats_of_tap(m.sequence)[0],
-            done(m.sequence), message(RTM_NEWSTATS, NLM_F_MULTI, m.sequence, stats_row(5, packets(8, 8)))};
+    return {message(RTM_NEWSTATS, NLM_F_MULTI, m.sequence + 1, stats_row(5, packets(7, 7))), done(m.sequence - 1),
+            stats_of_tap(m.sequence)[0], done(m.sequence), message(RTM_NEWSTATS, NLM_F_MULTI, m.sequence, stats_row(5, packets(8, 8)))};
   });
   EXPECT_EQ(sample(), std::vector{kTapReading});
   EXPECT_EQ(sample(), std::vector{kTapReading});
@@ -322,17 +325,20 @@ class FakeCard : public FakeLinks {
       if ((m.flags & NLM_F_DUMP) == 0) {
         EXPECT_EQ(netlink::value_at<ifinfomsg>(m.payload)->ifi_index, 7);
         if (functions.empty()) return {refused(m.sequence, EMSGSIZE)};
-        return {message(RTM_NEWLINK, 0, m.sequence, joined({link_header(7), name_attribute("ens1f0"), attribute(IFLA_VFINFO_LIST, functions)}))};
+        return {message(RTM_NEWLINK, 0, m.sequence,
+                        joined({link_header(7), name_attribute("ens1f0"), attribute(IFLA_VFINFO_LIST, functions)}))};
       }
       Answers links = list_tap(m.sequence);
-      if (more_links.empty()) links.insert(links.begin(), message(RTM_NEWLINK, NLM_F_MULTI, m.sequence, joined({link_header(7), name_attribute("ens1f0")})));
+      if (more_links.empty())
+        links.insert(links.begin(), message(RTM_NEWLINK, NLM_F_MULTI, m.sequence, joined({link_header(7), name_attribute("ens1f0")})));
       for (const Bytes& link : more_links) links.insert(links.begin(), message(RTM_NEWLINK, NLM_F_MULTI, m.sequence, link));
       return links;
     };
   }
   void open_card(FakeKernel::Serve kernel) {
     open(std::move(kernel), {.sysfs = root_});
-    counters_->watch({{"", PciAddress{0, 3, 0x10, 1}}, {"tap5", std::nullopt}, {"", PciAddress{0, 3, 0x10, 0}}, {"", PciAddress{0, 9, 0, 0}}});
+    counters_->watch(
+        {{"", PciAddress{0, 3, 0x10, 1}}, {"tap5", std::nullopt}, {"", PciAddress{0, 3, 0x10, 0}}, {"", PciAddress{0, 9, 0, 0}}});
   }
   fs::path root_;
 };
@@ -369,11 +375,13 @@ TEST_F(FakeCard, LosesItsOwnCountersAlone) {
 
 TEST_F(FakeCard, AsASwitchIsReadAtTheRepresentors) {
   const auto port = [](int if_index, std::string_view name, std::string_view port_name) {
-    return joined({link_header(if_index), name_attribute(name), attribute(IFLA_PHYS_PORT_NAME, text_octets(port_name)), attribute(IFLA_PHYS_SWITCH_ID, Bytes(8))});
+    return joined({link_header(if_index), name_attribute(name), attribute(IFLA_PHYS_PORT_NAME, text_octets(port_name)),
+                   attribute(IFLA_PHYS_SWITCH_ID, Bytes(8))});
   };
   open_card(serve(virtual_function(0, all_stats(10)), {port(7, "ens1f0", "p0"), port(9, "ens1f0npf0vf1", "pf0vf1")}, packets(30, 40)));
   // The representor is the host's end: turned. Function 0 has none, and the card answers for it.
-  EXPECT_EQ(sample(), (std::vector{reading(9, {0, 40, 0, 0, 0, 30}), kTapReading, reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics), LinkReading{}}));
+  EXPECT_EQ(sample(), (std::vector{reading(9, {0, 40, 0, 0, 0, 30}), kTapReading,
+                                   reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics), LinkReading{}}));
 }
 
 }  // namespace

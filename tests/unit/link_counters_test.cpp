@@ -155,8 +155,8 @@ TEST_F(Links, OfAVethAreTurned) {
   send_frames("vb", 5, 200);
   watch({"va", "vb", "none"});
   // Sent by the host into va: the guest behind va receives. No protocol of the host takes such frames, so what a guest sends is dropped.
-  const std::vector expected{reading(index_of("va"), {300, 3, 0, 0, 1000, 5, 0, 5}),
-                             reading(index_of("vb"), {1000, 5, 0, 0, 300, 3, 0, 3}), LinkReading{}};
+  const std::vector expected{reading(index_of("va"), {300, 3, 0, 0, 1000, 5, 0, 5}), reading(index_of("vb"), {1000, 5, 0, 0, 300, 3, 0, 3}),
+                             LinkReading{}};
   EXPECT_EQ(sample_until(expected), expected);
   EXPECT_EQ(readings_[0].values, turned(proc_net_dev("va")));
   EXPECT_EQ(readings_[1].values, turned(proc_net_dev("vb")));
@@ -191,7 +191,8 @@ TEST_F(Links, OfATapAreTurned) {
 }
 
 TEST_F(Links, OfAMacvtapAreNotTurned) {
-  ip("link add va type veth peer name vb\nlink add link vb name macvtap0 type macvtap mode bridge\nlink set va up\nlink set vb up\nlink set macvtap0 up\n");
+  ip("link add va type veth peer name vb\nlink add link vb name macvtap0 type macvtap mode bridge\nlink set va up\nlink set vb up\nlink "
+     "set macvtap0 up\n");
   watch({"macvtap0"});
   // The kernel hands broadcasts on when it finds the time, and to links that it has seen to be up.
   for (int tries = 0; tries < 200 && sample().at(0).values[kRxPackets] == 0; ++tries) {
@@ -263,7 +264,8 @@ constexpr const char* kDeleteMany = "link del group 7\n";  // at once: one by on
 
 std::string add_many(int links) {
   std::string batch;
-  for (int i = 0; i < links; ++i) batch += "link add vnet" + std::to_string(i) + " group 7 type veth peer name peer" + std::to_string(i) + "\n";
+  for (int i = 0; i < links; ++i)
+    batch += "link add vnet" + std::to_string(i) + " group 7 type veth peer name peer" + std::to_string(i) + "\n";
   return batch;
 }
 

@@ -60,10 +60,9 @@ Link link(std::string name, std::string kind, std::vector<std::string> other_nam
   return made;
 }
 
-const std::map<std::uint32_t, Link> kRecorded{{1, link("lo", "")},         {2, link("vb", "veth")},
-                                              {3, link("va", "veth", {"the-alternative-name-of-va"})},
-                                              {4, link("tap-vm1", "tun")}, {5, link("macvtap0", "macvtap")},
-                                              {6, link("br0", "bridge")}};
+const std::map<std::uint32_t, Link> kRecorded{
+    {1, link("lo", "")},         {2, link("vb", "veth")},          {3, link("va", "veth", {"the-alternative-name-of-va"})},
+    {4, link("tap-vm1", "tun")}, {5, link("macvtap0", "macvtap")}, {6, link("br0", "bridge")}};
 
 TEST(LinkTable, ReadsARecordedListing) {
   LinkTable table;
@@ -87,7 +86,8 @@ TEST(LinkTable, FollowsRecordedRenames) {
   LinkTable table;
   feed(table, recorded("links.bin"));
   const auto effects = feed(table, recorded("renamed.bin"));
-  EXPECT_EQ(std::count(effects.begin(), effects.end(), Effect::kChanged), 4);  // the rename, an alternative name more, one less, the last one less
+  EXPECT_EQ(std::count(effects.begin(), effects.end(), Effect::kChanged),
+            4);  // the rename, an alternative name more, one less, the last one less
   auto expected = kRecorded;
   expected[3] = link("vc", "veth");
   EXPECT_EQ(links_in(table), expected);
@@ -153,7 +153,8 @@ TEST(LinkTable, IgnoresWhatSaysNothingOfLinks) {
 }
 
 TEST(LinkTable, KnowsWhoseEndALinkIs) {
-  for (const char* kind : {"tun", "veth", "netkit", "openvswitch", "bridge", "", "kind of the future"}) EXPECT_EQ(end_of(kind), LinkEnd::kHost) << kind;
+  for (const char* kind : {"tun", "veth", "netkit", "openvswitch", "bridge", "", "kind of the future"})
+    EXPECT_EQ(end_of(kind), LinkEnd::kHost) << kind;
   for (const char* kind : {"macvtap", "macvlan", "ipvtap", "ipvlan"}) EXPECT_EQ(end_of(kind), LinkEnd::kGuest) << kind;
 }
 
@@ -304,7 +305,8 @@ TEST(Placement, IsTheRepresentorOnTheSameSwitch) {
 
 // Every recorded and made message, cut at every octet, and with every octet changed: nothing but answers.
 TEST(HostileOctets, DoNoHarm) {
-  const Bytes made = parent_message(joined({netlink_test::virtual_function(0, netlink_test::all_stats(1)), netlink_test::virtual_function(1, {})}));
+  const Bytes made =
+      parent_message(joined({netlink_test::virtual_function(0, netlink_test::all_stats(1)), netlink_test::virtual_function(1, {})}));
   for (const Bytes& whole : {recorded("links.bin"), recorded("renamed.bin"), recorded("stats.bin"), made}) {
     ASSERT_FALSE(whole.empty());
     const auto read_all = [](const Bytes& octets) {
@@ -320,7 +322,8 @@ TEST(HostileOctets, DoNoHarm) {
     };
     const std::size_t all = read_all(whole);
     for (std::size_t size = 0; size < whole.size(); ++size) {
-      EXPECT_LE(read_all(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))), all);  // a copy of its own: ASan sees its end
+      EXPECT_LE(read_all(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))),
+                all);  // a copy of its own: ASan sees its end
     }
     Bytes changed = whole;
     for (std::size_t i = 0; i < changed.size(); ++i) {

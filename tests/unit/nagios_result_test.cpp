@@ -80,8 +80,9 @@ TEST(LabelPart, NothingThatEndsALabel) {
   EXPECT_EQ(label_part("a b"), "a b");
   EXPECT_EQ(label_part("it's"), R"(it\x27s)");
   EXPECT_EQ(label_part("a=b"), R"(a\x3db)");
-  EXPECT_EQ(label_part("a|b;c\"d/e"), R"(a\x7cb\x3bc\x22d\x2fe)");
+  EXPECT_EQ(label_part("a|b;c\"d/e", "/"), R"(a\x7cb\x3bc\x22d\x2fe)");
   EXPECT_EQ(label_part("a:b"), "a:b");
+  EXPECT_EQ(label_part("qemu:///system"), "qemu:///system");
   EXPECT_EQ(label_part("a::b:::c"), R"(a:\x3Ab:\x3A:c)");
   EXPECT_EQ(label_part("a\nb\\"), R"(a\x0ab\\)");
   EXPECT_EQ(label_part("\xC3("), R"(\xc3()");
@@ -97,7 +98,7 @@ TEST(LabelPart, DifferentNamesNeverMeet) {
     for (const auto& b : pieces) {
       for (const auto& c : pieces) {
         names.insert(a + b + c);
-        labels.insert(label_part(a + b + c));
+        labels.insert(label_part(a + b + c, "/"));
         texts.insert(text_name(a + b + c));
       }
     }

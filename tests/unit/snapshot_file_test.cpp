@@ -28,7 +28,7 @@ class SnapshotFile : public ::testing::Test {
     SnapshotContent c = small_snapshot();
     c.header.sequence = sequence;
     const EncodedPart inventory = encode_inventory(c.inventory);
-    const EncodedPart numbers = encode_numbers(c.numbers);
+    const EncodedPart numbers = encode_numbers(c.numbers.domains, c.numbers.totals, c.numbers.rates);
     return publish(dir_, {c.header, &inventory, &numbers, nullptr, nullptr});
   }
   fs::path file() const { return dir_ / kSnapshotFileName; }

@@ -1,0 +1,33 @@
+// A snapshot as JSON: every field of it, one row a line, valid JSON whatever names hold.
+//
+// {
+//   "format": 1,                            raised when a field changes its meaning or goes; new fields may come at any time
+//   "host": "…", "boot_id": "…", "sequence": N, "sampled_boottime_ns": N, "sampled_walltime_ns": N, "interval_ns": N,
+//   "inventory_generation": N, "writer": {"program": "…", "version": "…", "pid": N},
+//   "age_ns": N, "stale": true|false,       now, by boot time; age null when the sample is of another boot or lies in the future
+//   "domains": [{"uuid", "name", "title", "connection", "hypervisor", "os_type", "state": "running", "state_reason": N,
+//                "persistent": true|false, "autostart": true|false, "vcpus", "vcpus_max", "memory_kib", "memory_max_kib", "cpu_time_ns",
+//                "confirmed_boottime_ns", "tags": {"nova.project": "…"}}],
+//   "vnics": [{"domain_uuid", "mac", "ordinal", "number", "type", "source", "tap", "model", "port_id", "link": "up",
+//              "bandwidth_rx": {"average", "peak", "burst"}, "bandwidth_tx", "addresses": ["…"], "if_index",
+//              "rx": {"octets", "packets", "errors", "drops"}, "tx": {…}, "discontinuity_boottime_ns",
+//              "rates": {"interval": {"covered_s", "rx": {…}, "tx": {…}, "rx_highest": {…}, "tx_highest": {…}}, "1m": {…}, "5m": {…}}}],
+//   "health": [{"name", "state": "up", "message", "since_boottime_ns", "last_ok_boottime_ns", "counters": {"…": N}}],
+//   "events": [{"sequence", "boottime_ns", "walltime_ns", "kind": "started", "domain_uuid", "domain", "detail"}], "last_event_sequence": N
+// }
+//
+// Directions are the guest's; rates are per second; bandwidths are octets per second (burst: octets). What is not known is null, never 0.
+// Totals are whole numbers up to 2^64 - 1: more than a double holds. Strings are those of core/text.hpp's json_string(): a backslash stands
+// doubled, and an octet that is not UTF-8 as \xHH, so that different names stay different.
+#pragma once
+
+#include <string>
+
+#include "core/clock.hpp"
+#include "core/snapshot.hpp"
+
+namespace vmtraffic::standalone {
+
+std::string render_json(const Snapshot& snapshot, const Clock& clock);
+
+}  // namespace vmtraffic::standalone

@@ -1,0 +1,75 @@
+#include "plugins/standalone/options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "core/config.hpp"
+#include "core/text.hpp"
+
+namespace vmtraffic::standalone {
+namespace {
+
+constexpr const char* kDescription =
+    "The collector of VM traffic alone, as a daemon in the foreground; or, with one of --once, --print, --json and --watch, what it sees.\n"
+    "Directions are the guest's: rx is what it received.";
+
+Farewell mistake(const std::string& sentence) { return {2, fmt::format("vmtraffic-collect: {}\n", sentence)}; }
+
+struct Words {
+  bool once{false}, print{false}, watch{false};
+  std::string config, runtime_directory, window{"interval"};
+};
+
+std::optional<Window> parse_window(const std::string& text) {
+  for (const Window window : {Window::kInterval, Window::kMinute, Window::kFiveMinutes}) {
+    if (text == name_of(window)) return window;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<Options, Farewell> parse_options(const std::vector<std::string>& arguments) {
+  Options options;
+  Words words;
+  CLI::App app(kDescription, "vmtraffic-collect");
+  app.set_help_flag("-h,--help", "Show this help");
+  app.set_version_flag("-V,--version", "vmtraffic-collect (vmtraffic) " VMTRAFFIC_VERSION, "Show the version");
+  app.get_formatter()->column_width(34);
+  app.add_flag("--once", words.once, "Sample twice, a second apart, and show the table; needs no running collector");
+  app.add_flag("--print", words.print, "Show the present snapshot as a table");
+  app.add_flag("--json", options.json, "Show the present snapshot, or with --once that one, as JSON");
+  app.add_flag("--watch", words.watch, "Show the table again each interval until Ctrl-C");
+  app.add_option("--window", words.window, "Rates over the last interval, 1m or 5m (default interval)")->type_name("interval|1m|5m");
+  const CLI::Option* config = app.add_option("--config", words.config, fmt::format("The configuration (default {})", kDefaultConfigFile))->type_name("FILE");
+  const CLI::Option* directory =
+      app.add_option("--runtime-directory", words.runtime_directory, "Where snapshot and lease are, instead of the configuration's")->type_name("DIR");
+  app.add_flag("-v,--verbose", options.verbose, "Log more");
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    return Farewell{0, app.help()};
+  } catch (const CLI::CallForVersion& version) {
+    return Farewell{0, fmt::format("{}\n", version.what())};
+  } catch (const CLI::ExtrasError&) {
+    const std::vector<std::string> extras = app.remaining();
+    return mistake(fmt::format("\"{}\" is no option; --help lists them", printable(extras.empty() ? "" : extras.front(), "\"")));
+  } catch (const CLI::Error& error) {
+    return mistake(fmt::format("{}; --help lists the options", printable(error.what())));
+  }
+
+  if (words.once + words.print + words.watch > 1) return mistake("only one of --once, --print and --watch can be done at a time");
+  if (words.watch && options.json) return mistake("--watch shows a table; --json goes with --once or --print");
+  const std::optional<Window> window = parse_window(words.window);
+  if (!window) return mistake(fmt::format("--window: \"{}\" is not known; right would be interval, 1m or 5m", printable(words.window, "\"")));
+  options.window = *window;
+  if (words.once) options.mode = Mode::kOnce;
+  if (words.print || (options.json && !words.once)) options.mode = Mode::kPrint;
+  if (words.watch) options.mode = Mode::kWatch;
+  if (config->count() > 0) options.config = words.config;
+  if (directory->count() > 0) options.runtime_directory = words.runtime_directory;
+  return options;
+}
+
+}  // namespace vmtraffic::standalone

@@ -1,0 +1,38 @@
+// vmtraffic-collect's command line.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/types.hpp"
+
+namespace vmtraffic::standalone {
+
+enum class Mode {
+  kCollect,  // the daemon
+  kOnce,     // samples twice and shows that
+  kPrint,    // shows the present snapshot
+  kWatch,    // shows it again and again
+};
+
+struct Options {
+  Mode mode{Mode::kCollect};
+  bool json{false};
+  std::optional<std::filesystem::path> config;             // nothing: the default file, if it exists
+  std::optional<std::filesystem::path> runtime_directory;  // instead of the configuration's
+  Window window{Window::kInterval};
+  bool verbose{false};
+};
+
+// What to print instead of doing anything, and the exit status: 0 help and version, 2 a mistake (which goes to standard error).
+struct Farewell {
+  int status{0};
+  std::string text;
+};
+
+std::variant<Options, Farewell> parse_options(const std::vector<std::string>& arguments);
+
+}  // namespace vmtraffic::standalone
