@@ -47,32 +47,6 @@ value_t to_value(const Value& value) {
   return out;
 }
 
-void dispatch_values(const std::vector<ValueList>& lists) {
-  std::shared_ptr<const Metadata> shown;  // what `metadata` holds
-  MetadataHandle metadata;
-  for (const ValueList& list : lists) {
-    if (list.metadata != shown) {
-      shown = list.metadata;
-      metadata = shown ? to_meta_data(*shown) : nullptr;
-    }
-    std::array<value_t, 4> values{};
-    const std::size_t count = std::min(values.size(), list.values.size());
-    std::transform(list.values.begin(), list.values.begin() + static_cast<std::ptrdiff_t>(count), values.begin(), to_value);
-    value_list_t out{};
-    out.values = values.data();
-    out.values_len = count;
-    out.time = to_cdtime(list.time);
-    out.interval = to_cdtime(list.interval);
-    copy_text(out.host, list.host);
-    copy_text(out.plugin, list.plugin);
-    copy_text(out.plugin_instance, list.plugin_instance);
-    copy_text(out.type, list.type);
-    copy_text(out.type_instance, list.type_instance);
-    out.meta = nullptr;
-    plugin_dispatch_values(&out);
-  }
-}
-
 int to_severity(Severity severity) {
   switch (severity) {
     case Severity::kFailure:
@@ -83,20 +57,6 @@ int to_severity(Severity severity) {
       break;
   }
   return NOTIF_OKAY;
-}
-
-void dispatch_notification(const Notification& notification) {
-  notification_t out{};
-  out.severity = to_severity(notification.severity);
-  out.time = to_cdtime(notification.time);
-  copy_text(out.message, notification.message);
-  copy_text(out.host, notification.host);
-  copy_text(out.plugin, notification.plugin);
-  copy_text(out.plugin_instance, notification.plugin_instance);
-  copy_text(out.type, notification.type);
-  for (const auto& [key, text] : notification.metadata) plugin_notification_meta_add_string(&out, key.c_str(), text.c_str());
-  plugin_dispatch_notification(&out);
-  if (out.meta != nullptr) plugin_notification_meta_free(out.meta);
 }
 
 OptionItem to_item(const oconfig_item_t& item) {
@@ -147,10 +107,44 @@ void log_line(LogLevel level, std::string_view text) noexcept {
   plugin_log(to_priority(level), "vmtraffic plugin: %.*s", size, text.data());
 }
 
-void dispatch(const Delivery& delivery) {
-  for (const LogLine& line : delivery.log) log_line(line.level, line.text);
-  dispatch_values(delivery.values);
-  for (const Notification& notification : delivery.notifications) dispatch_notification(notification);
+void dispatch(const std::vector<ValueList>& lists) {
+  std::shared_ptr<const Metadata> shown;  // what `metadata` holds
+  MetadataHandle metadata;
+  for (const ValueList& list : lists) {
+    if (list.metadata != shown) {
+      shown = list.metadata;
+      metadata = shown ? to_meta_data(*shown) : nullptr;
+    }
+    std::array<value_t, 4> values{};
+    const std::size_t count = std::min(values.size(), list.values.size());
+    std::transform(list.values.begin(), list.values.begin() + static_cast<std::ptrdiff_t>(count), values.begin(), to_value);
+    value_list_t out{};
+    out.values = values.data();
+    out.values_len = count;
+    out.time = to_cdtime(list.time);
+    out.interval = to_cdtime(list.interval);
+    copy_text(out.host, list.host);
+    copy_text(out.plugin, list.plugin);
+    copy_text(out.plugin_instance, list.plugin_instance);
+    copy_text(out.type, list.type);
+    copy_text(out.type_instance, list.type_instance);
+    out.meta = metadata.get();
+    plugin_dispatch_values(&out);
+  }
+}
+
+void dispatch(const Notification& notification) {
+  notification_t out{};
+  out.severity = to_severity(notification.severity);
+  out.time = to_cdtime(notification.time);
+  copy_text(out.message, notification.message);
+  copy_text(out.host, notification.host);
+  copy_text(out.plugin, notification.plugin);
+  copy_text(out.plugin_instance, notification.plugin_instance);
+  copy_text(out.type, notification.type);
+  for (const auto& [key, text] : notification.metadata) plugin_notification_meta_add_string(&out, key.c_str(), text.c_str());
+  plugin_dispatch(&out);
+  if (out.meta != nullptr) plugin_notification_meta_free(out.meta);
 }
 
 }  // namespace vmtraffic::collectd

@@ -23,7 +23,8 @@ std::vector<OptionItem> to_items(const oconfig_item_t& block);
 
 void log_line(LogLevel level, std::string_view text) noexcept;
 
-// To collectd's queue, which copies what it is given.
-void dispatch(const Delivery& delivery);
+// To collectd's queues, which copy what they are given.
+void dispatch(const std::vector<ValueList>& lists);
+void dispatch(const Notification& notification);
 
 }  // namespace vmtraffic::collectd

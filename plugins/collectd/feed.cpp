@@ -9,6 +9,8 @@
 namespace vmtraffic::collectd {
 namespace {
 
+constexpr std::size_t kBatchDomains = 32;
+
 struct Reason {
   std::string kind;  // what does not change from one look to the next
   std::string text;
@@ -31,7 +33,7 @@ Reason stale_reason(const Snapshot& snapshot, const Feed::Settings& settings) {
 
 Feed::Feed(Settings settings) : settings_(std::move(settings)), started_(settings_.clock.boottime()) {}
 
-Delivery Feed::poll(const Look& look) {
+Delivery Feed::poll(const Look& look, const Sink& sink) {
   Delivery out;
   const Nanoseconds now = settings_.clock.boottime();
   if (!look.ok() || (*look)->stale(settings_.clock)) {
@@ -43,7 +45,7 @@ Delivery Feed::poll(const Look& look) {
   }
   // The sequence may begin anew with the runtime directory; the time of the sample does not.
   if (previous_ && (*look)->info().sampled_boottime <= previous_->info().sampled_boottime) return out;
-  deliver(*look, out);
+  deliver(*look, sink, out);
   return out;
 }
 
@@ -56,7 +58,7 @@ void Feed::complain(const Look& look, Nanoseconds now, Delivery& out) {
   if (complaint_.due(reason.kind, now)) out.log.push_back({LogLevel::kWarning, "no values: " + reason.text});
 }
 
-void Feed::deliver(const std::shared_ptr<const Snapshot>& snapshot, Delivery& out) {
+void Feed::deliver(const std::shared_ptr<const Snapshot>& snapshot, const Sink& sink, Delivery& out) {
   const SnapshotInfo info = snapshot->info();
   const DomainNames names = name_domains(*snapshot, settings_.mapping.naming);
   const Timeline::Stamp stamp = timeline_.advance(info.sampled_boottime, info.sampled_walltime);
@@ -66,7 +68,10 @@ void Feed::deliver(const std::shared_ptr<const Snapshot>& snapshot, Delivery& ou
                                    std::abs(stamp.stepped) / kSecond,
                                    stamp.time == info.sampled_walltime ? "with the new time" : "without a gap and drift to the new time")});
   }
-  out.values = to_values(*snapshot, names, settings_.mapping, {.time = stamp.time, .previous = previous_.get()});
+  const Sample sample{.time = stamp.time, .previous = previous_.get()};
+  for (std::size_t first = 0; first < snapshot->domain_count(); first += kBatchDomains) {
+    sink(to_values(*snapshot, names, settings_.mapping, sample, first, kBatchDomains));
+  }
   if (settings_.persistent_notification) {
     out.notifications = state_notifications(*snapshot, names, settings_.mapping, stamp.time);
   } else {

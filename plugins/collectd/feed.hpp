@@ -27,8 +27,8 @@ struct LogLine {
   friend bool operator==(const LogLine&, const LogLine&) = default;
 };
 
+// Beside the values.
 struct Delivery {
-  std::vector<ValueList> values;
   std::vector<Notification> notifications;
   std::vector<LogLine> log;
 };
@@ -45,12 +45,15 @@ class Feed {
   };
   using Look = Result<std::shared_ptr<const Snapshot>>;
 
+  // Gets the values of a snapshot, in batches of some domains each.
+  using Sink = std::function<void(const std::vector<ValueList>&)>;
+
   explicit Feed(Settings settings);
-  Delivery poll(const Look& look);
+  Delivery poll(const Look& look, const Sink& sink);
 
  private:
   void complain(const Look& look, Nanoseconds now, Delivery& out);
-  void deliver(const std::shared_ptr<const Snapshot>& snapshot, Delivery& out);
+  void deliver(const std::shared_ptr<const Snapshot>& snapshot, const Sink& sink, Delivery& out);
   void add_events(const Snapshot& snapshot, const DomainNames& names, Delivery& out);
   void add_clashes(const Snapshot& snapshot, const DomainNames& names, Delivery& out);
   std::optional<Notification> event_notification(const EventRow& event, const Snapshot& snapshot, const DomainNames& names) const;

@@ -1,5 +1,6 @@
 #include "plugins/collectd/values.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <ostream>
@@ -154,9 +155,12 @@ Metadata domain_metadata(const DomainRow& domain) {
   return metadata;
 }
 
-std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, const Sample& sample) {
+std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, const Sample& sample,
+                                 std::size_t first, std::size_t count) {
   Builder builder(snapshot, mapping, sample);
-  for (std::size_t i = 0; i < snapshot.domain_count(); ++i) {
+  const std::size_t domains = snapshot.domain_count();
+  const std::size_t end = first < domains ? first + std::min(count, domains - first) : first;
+  for (std::size_t i = first; i < end; ++i) {
     const DomainRow domain = snapshot.domain(i);
     if (!mapping.selection.takes_connection(domain.connection) || !mapping.selection.takes_domain(domain.name)) continue;
     builder.add_domain(domain, names.names[i]);

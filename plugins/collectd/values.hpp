@@ -50,7 +50,9 @@ struct Sample {
   const Snapshot* previous{nullptr};  // the one sent before
 };
 
-std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, const Sample& sample);
+// Of all domains, or of those from `first` on, at most `count`: a thousand domains make some megabytes of lists.
+std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, const Sample& sample,
+                                 std::size_t first = 0, std::size_t count = static_cast<std::size_t>(-1));
 
 // Who a domain is, for the metadata of values and notifications.
 Metadata domain_metadata(const DomainRow& domain);

@@ -10,12 +10,34 @@ using testing::ElementsAre;
 
 using Lines = std::vector<std::string>;
 
+// What one look led to.
+struct Sent {
+  std::vector<ValueList> values;
+  std::vector<Notification> notifications;
+  std::vector<LogLine> log;
+};
+
+class TestFeed {
+ public:
+  explicit TestFeed(Feed::Settings settings) : feed_(std::move(settings)) {}
+  Sent poll(const Feed::Look& look) {
+    Sent sent;
+    auto rest = feed_.poll(look, [&](const std::vector<ValueList>& batch) { sent.values.insert(sent.values.end(), batch.begin(), batch.end()); });
+    sent.notifications = std::move(rest.notifications);
+    sent.log = std::move(rest.log);
+    return sent;
+  }
+
+ private:
+  Feed feed_;
+};
+
 class FeedTest : public testing::Test {
  protected:
   FeedTest() { content_ = make_content({make_domain(1, "web", {make_vnic(1, "vnet7")})}); }
 
-  Feed make_feed(Mapping mapping = {}, bool persistent = false) {
-    return Feed({.mapping = std::move(mapping),
+  TestFeed make_feed(Mapping mapping = {}, bool persistent = false) {
+    return TestFeed({.mapping = std::move(mapping),
                  .persistent_notification = persistent,
                  .directory = "/run/vmtraffic",
                  .patience = 32 * kSecond,
@@ -30,12 +52,12 @@ class FeedTest : public testing::Test {
     ++content_.header.sequence;
     return make_snapshot(content_);
   }
-  static Lines texts(const Delivery& delivery) {
+  static Lines texts(const Sent& delivery) {
     Lines out;
     for (const LogLine& line : delivery.log) out.push_back(line.text);
     return out;
   }
-  static Lines messages(const Delivery& delivery) {
+  static Lines messages(const Sent& delivery) {
     Lines out;
     for (const Notification& n : delivery.notifications) out.push_back(n.host + ": " + n.message);
     return out;
@@ -47,10 +69,10 @@ class FeedTest : public testing::Test {
 };
 
 TEST_F(FeedTest, EverySnapshotOnceWithItsOwnTimeAndInterval) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   auto snapshot = make_snapshot(content_);
   for (int i = 0; i < 3; ++i) {
-    const Delivery first = feed.poll(snapshot);
+    const Sent first = feed.poll(snapshot);
     ASSERT_EQ(first.values.size(), 4U);
     EXPECT_EQ(first.values[0].time, content_.header.sampled_walltime);
     EXPECT_EQ(first.values[0].interval, 10 * kSecond);
@@ -61,8 +83,17 @@ TEST_F(FeedTest, EverySnapshotOnceWithItsOwnTimeAndInterval) {
   }
 }
 
+TEST_F(FeedTest, ManyDomainsGoOutInBatchesAndAll) {
+  std::vector<Domain> domains;
+  for (std::uint8_t n = 1; n <= 100; ++n) domains.push_back(make_domain(n, "vm" + std::to_string(n), {make_vnic(n, "")}));
+  const auto snapshot = make_snapshot(make_content(domains));
+  TestFeed feed = make_feed();
+  const Mapping mapping;
+  EXPECT_EQ(feed.poll(snapshot).values, to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, {.time = content_.header.sampled_walltime}));
+}
+
 TEST_F(FeedTest, AnOlderSnapshotOrACountThatBeganAnewNeitherRepeatsNorBlocks) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   const auto old = make_snapshot(content_);
   feed.poll(tick());
   EXPECT_EQ(feed.poll(old).values.size(), 0U);
@@ -71,12 +102,12 @@ TEST_F(FeedTest, AnOlderSnapshotOrACountThatBeganAnewNeitherRepeatsNorBlocks) {
 }
 
 TEST_F(FeedTest, NothingWhileStaleAndOneLineOfWhy) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   const auto snapshot = make_snapshot(content_);
   feed.poll(snapshot);
   now_ = 1045 * kSecond;
   holder_ = LeaseHolder{4711, "collectd", true};
-  const Delivery stale = feed.poll(snapshot);
+  const Sent stale = feed.poll(snapshot);
   EXPECT_EQ(stale.values.size(), 0U);
   EXPECT_EQ(texts(stale),
             Lines{"no values: the snapshot in /run/vmtraffic is 45 s old; its lease is held by pid 4711 (collectd), which is stopped"});
@@ -93,13 +124,13 @@ TEST_F(FeedTest, NothingWhileStaleAndOneLineOfWhy) {
   EXPECT_EQ(texts(feed.poll(snapshot)).size(), 1U);  // still: ten minutes later
   content_.header.sampled_boottime = 1710 * kSecond;
   now_ = 1711 * kSecond;
-  const Delivery again = feed.poll(make_snapshot(content_));
+  const Sent again = feed.poll(make_snapshot(content_));
   EXPECT_EQ(texts(again)[0], "values again, after 666 s without");
   EXPECT_EQ(again.values.size(), 4U);
 }
 
 TEST_F(FeedTest, NobodyCollects) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   const auto snapshot = make_snapshot(content_);
   feed.poll(snapshot);
   now_ = 1100 * kSecond;
@@ -108,7 +139,7 @@ TEST_F(FeedTest, NobodyCollects) {
 }
 
 TEST_F(FeedTest, AfterTheStartASnapshotMayBeMissingForAWhile) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   const Feed::Look missing = Error{ErrorCode::kMissing, "there is no snapshot"};
   now_ += 31 * kSecond;
   EXPECT_EQ(texts(feed.poll(missing)), Lines{});
@@ -118,12 +149,12 @@ TEST_F(FeedTest, AfterTheStartASnapshotMayBeMissingForAWhile) {
 }
 
 TEST_F(FeedTest, WhatWaitingCannotMendIsSaidAtOnce) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   EXPECT_EQ(texts(feed.poll(Feed::Look(Error{ErrorCode::kInsecure, "others may write"}))), Lines{"no values: others may write"});
 }
 
 TEST_F(FeedTest, ASnapshotOfAnotherBootIsStale) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   content_.header.boot_id = "another";
   now_ += 40 * kSecond;
   EXPECT_EQ(
@@ -132,11 +163,11 @@ TEST_F(FeedTest, ASnapshotOfAnotherBootIsStale) {
 }
 
 TEST_F(FeedTest, AClockSetBackGivesNewerTimesAllTheSame) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   feed.poll(make_snapshot(content_));
   const Nanoseconds before = content_.header.sampled_walltime;
   content_.header.sampled_walltime -= 3600 * kSecond;
-  const Delivery delivery = feed.poll(tick());
+  const Sent delivery = feed.poll(tick());
   ASSERT_EQ(delivery.values.size(), 4U);
   EXPECT_EQ(delivery.values[0].time, before + 9'900'000'000);
   EXPECT_EQ(texts(delivery), Lines{"the wall clock was set back by 3600 s; values go on without a gap and drift to the new time"});
@@ -145,7 +176,7 @@ TEST_F(FeedTest, AClockSetBackGivesNewerTimesAllTheSame) {
 }
 
 TEST_F(FeedTest, EventsOverAHandOverAreToldOnceEach) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   content_.events = {make_event(1, EventKind::kStarted, "web", "booted")};
   EXPECT_EQ(messages(feed.poll(make_snapshot(content_))), Lines{});
   content_.events.push_back(make_event(2, EventKind::kSuspended, "web", "paused"));
@@ -159,11 +190,11 @@ TEST_F(FeedTest, EventsOverAHandOverAreToldOnceEach) {
 TEST_F(FeedTest, LostEventsAreCounted) {
   Mapping mapping;
   mapping.naming.hostname = "node1";
-  Feed feed = make_feed(mapping);
+  TestFeed feed = make_feed(mapping);
   content_.events = {make_event(1, EventKind::kStarted, "web", "booted")};
   feed.poll(make_snapshot(content_));
   content_.events = {make_event(9, EventKind::kStarted, "web", "booted")};
-  const Delivery delivery = feed.poll(tick());
+  const Sent delivery = feed.poll(tick());
   EXPECT_EQ(messages(delivery), (Lines{"node1: 7 domain events were lost: they were gone from the snapshot before it was read",
                                        "web: Domain state: the domain is running. Reason: normal startup from boot"}));
   EXPECT_EQ(texts(delivery), Lines{"7 domain events were lost: they were gone from the snapshot before it was read"});
@@ -173,7 +204,7 @@ TEST_F(FeedTest, ADomainThatIsGoneKeepsItsLastName) {
   Mapping mapping;
   mapping.naming.host = {NameWord::kMetadata};
   content_.inventory.domains[0].tags = {{"nova.instance", "shop"}};
-  Feed feed = make_feed(mapping);
+  TestFeed feed = make_feed(mapping);
   feed.poll(make_snapshot(content_));
   content_ = [&] {
     SnapshotContent empty = make_content({});
@@ -189,7 +220,7 @@ TEST_F(FeedTest, EventsFollowTheSelection) {
   Mapping mapping;
   mapping.selection.domains = {*Pattern::compile("db")};
   mapping.selection.connections = {"lxc:///"};
-  Feed feed = make_feed(mapping);
+  TestFeed feed = make_feed(mapping);
   feed.poll(make_snapshot(content_));
   content_.inventory.domains.push_back(make_domain(2, "db"));
   content_.numbers.domains.emplace_back();
@@ -198,7 +229,7 @@ TEST_F(FeedTest, EventsFollowTheSelection) {
 }
 
 TEST_F(FeedTest, PersistentNotificationTellsStatesInsteadOfEvents) {
-  Feed feed = make_feed({}, true);
+  TestFeed feed = make_feed({}, true);
   EXPECT_EQ(messages(feed.poll(make_snapshot(content_))),
             Lines{"web: Domain state: the domain is running. Reason: normal startup from boot"});
   content_.events = {make_event(1, EventKind::kStarted, "web", "booted")};
@@ -208,7 +239,7 @@ TEST_F(FeedTest, PersistentNotificationTellsStatesInsteadOfEvents) {
 }
 
 TEST_F(FeedTest, ClashingNamesAreSaidWhenTheyAppear) {
-  Feed feed = make_feed();
+  TestFeed feed = make_feed();
   content_ = make_content({make_domain(1, "web"), make_domain(2, "web")});
   EXPECT_EQ(
       texts(feed.poll(make_snapshot(content_))),

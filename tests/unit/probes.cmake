@@ -1,7 +1,6 @@
 # The probes' pure halves, and the link counters on the kernel (root: namespaces and links of their own).
-find_package(absl REQUIRED)
 vmtraffic_test(inventory_test SOURCES inventory_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(domain_xml_test SOURCES domain_xml_test.cpp LIBRARIES vmtraffic_core)
-vmtraffic_test(link_table_test SOURCES link_table_test.cpp LIBRARIES vmtraffic_core absl::flat_hash_map)
+vmtraffic_test(link_table_test SOURCES link_table_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(link_counters_test SOURCES link_counters_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(link_counters_fake_test SOURCES link_counters_fake_test.cpp LIBRARIES vmtraffic_core)
