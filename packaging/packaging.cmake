@@ -14,13 +14,23 @@ install(FILES ${here}/snmpd.conf DESTINATION /etc/snmp/snmpd.conf.d RENAME vmtra
 install(FILES ${here}/systemd/vmtraffic-agentx.service DESTINATION /lib/systemd/system COMPONENT snmp)
 install(FILES ${here}/systemd/vmtraffic-collect.service DESTINATION /lib/systemd/system COMPONENT collect)
 
-# Debian wants a changelog, compressed without a time stamp, and the licence in every package.
+# Debian wants the changelogs, compressed without a time stamp, and the licence in every package.
+set(package_version ${PROJECT_VERSION}-1)
 set(changelog ${CMAKE_CURRENT_BINARY_DIR}/changelog.gz)
-add_custom_command(OUTPUT ${changelog} COMMAND gzip -9nc ${PROJECT_SOURCE_DIR}/CHANGELOG.md > ${changelog}
-  DEPENDS ${PROJECT_SOURCE_DIR}/CHANGELOG.md VERBATIM)
+set(debian_changelog ${CMAKE_CURRENT_BINARY_DIR}/changelog.Debian.gz)
+file(CONFIGURE OUTPUT changelog.Debian @ONLY CONTENT "vmtraffic (@package_version@) unstable; urgency=medium
+
+  * See changelog.gz.
+
+ -- The vmtraffic authors <maintainers@vmtraffic.invalid>  Sun, 01 Nov 2026 00:00:00 +0000
+")
+add_custom_command(OUTPUT ${changelog} ${debian_changelog}
+  COMMAND gzip -9nc ${PROJECT_SOURCE_DIR}/CHANGELOG.md > ${changelog}
+  COMMAND gzip -9nc ${CMAKE_CURRENT_BINARY_DIR}/changelog.Debian > ${debian_changelog}
+  DEPENDS ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${CMAKE_CURRENT_BINARY_DIR}/changelog.Debian VERBATIM)
 add_custom_target(vmtraffic_changelog ALL DEPENDS ${changelog})
 foreach(component common collectd nagios snmp collect)
-  install(FILES ${here}/deb/copyright ${changelog} DESTINATION share/doc/vmtraffic-${component} COMPONENT ${component})
+  install(FILES ${here}/deb/copyright ${changelog} ${debian_changelog} DESTINATION share/doc/vmtraffic-${component} COMPONENT ${component})
 endforeach()
 
 set(CPACK_GENERATOR DEB)
@@ -29,6 +39,7 @@ set(CPACK_PACKAGE_NAME vmtraffic)
 set(CPACK_PACKAGE_VENDOR "The vmtraffic authors")
 set(CPACK_PACKAGE_CONTACT "The vmtraffic authors <maintainers@vmtraffic.invalid>")
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL common collectd nagios snmp collect)
 set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
@@ -39,7 +50,7 @@ set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 
-# vmtraffic_package(COMPONENT SUMMARY DEPENDS RECOMMENDS CONTROL_FILES…): what its control file says. `deb/COMPONENT` has its scripts.
+# vmtraffic_package(COMPONENT SUMMARY DESCRIPTION DEPENDS RECOMMENDS): what its control file says. `deb/COMPONENT` has its scripts.
 function(vmtraffic_package component summary description depends recommends)
   string(TOUPPER ${component} key)
   file(GLOB control ${here}/deb/${component}/*)
@@ -50,17 +61,17 @@ function(vmtraffic_package component summary description depends recommends)
   set(CPACK_DEBIAN_${key}_PACKAGE_CONTROL_EXTRA "${control}" PARENT_SCOPE)
 endfunction()
 
-set(same "vmtraffic-common (= ${PROJECT_VERSION})")
+set(same "vmtraffic-common (= ${package_version})")
 vmtraffic_package(common "VM traffic monitoring: what all parts share"
   "User, directories, the configuration of the collector, and the documentation." "passwd" "")
 vmtraffic_package(collectd "VM traffic monitoring: plugin for collectd"
-  "Octets, packets, errors and drops of every vNIC of this host's virtual machines, with no software in a guest." "${same}, collectd-core" "collectd")
+  "Octets, packets, errors and drops of every vNIC of this host's virtual\nmachines, with no software in a guest." "${same}, collectd-core" "collectd")
 vmtraffic_package(nagios "VM traffic monitoring: checks for Nagios, Icinga and NRPE"
-  "Checks of the rates of virtual machines and of the collector. One of the collectors must run on the host." "${same}, passwd" "nagios-nrpe-server")
+  "Checks of the rates of virtual machines and of the collector. One of the\ncollectors must run on the host." "${same}, passwd" "nagios-nrpe-server")
 vmtraffic_package(snmp "VM traffic monitoring: AgentX subagent for snmpd"
-  "VM-MIB and VMTRAFFIC-MIB: the virtual machines of this host and the traffic of each of their vNICs." "${same}" "snmpd")
+  "VM-MIB and VMTRAFFIC-MIB: the virtual machines of this host and the\ntraffic of each of their vNICs." "${same}" "snmpd")
 vmtraffic_package(collect "VM traffic monitoring: the collector alone"
-  "Collects under a user of its own, for hosts whose monitoring daemons shall only read." "${same}" "")
+  "Collects under a user of its own, for hosts whose monitoring daemons\nshall only read." "${same}" "")
 set(CPACK_DEBIAN_COMMON_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_COMMON_PACKAGE_ARCHITECTURE all)
 include(CPack)

@@ -143,7 +143,7 @@ void dispatch(const Notification& notification) {
   copy_text(out.plugin_instance, notification.plugin_instance);
   copy_text(out.type, notification.type);
   for (const auto& [key, text] : notification.metadata) plugin_notification_meta_add_string(&out, key.c_str(), text.c_str());
-  plugin_dispatch(&out);
+  plugin_dispatch_notification(&out);
   if (out.meta != nullptr) plugin_notification_meta_free(out.meta);
 }
 

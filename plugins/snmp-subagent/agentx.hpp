@@ -1,8 +1,9 @@
-// The AgentX subagent: our two MIBs behind net-snmp's agent library. Everything of net-snmp happens within run(), on the thread that calls it.
+// The AgentX subagent: our two MIBs behind net-snmp's agent library. Everything of net-snmp happens within run(), on the thread that calls
+// it.
 //
-// Each subtree is registered once, at its root, read-only; a request is answered from the Model at hand and waits for nothing. A master that is not
-// there yet, or goes away, is asked for again every two seconds. net-snmp reads no configuration, loads no MIBs and keeps no state;
-// its log goes to ours. net-snmp is global to a process, so there is one Agent in it.
+// Each subtree is registered once, at its root, read-only; a request is answered from the Model at hand and waits for nothing. A master
+// that is not there yet, or goes away, is asked for again every two seconds. net-snmp reads no configuration, loads no MIBs and keeps no
+// state; its log goes to ours. net-snmp is global to a process, so there is one Agent in it.
 #pragma once
 
 #include <atomic>

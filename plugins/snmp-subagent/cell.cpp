@@ -74,8 +74,8 @@ std::optional<Cell> date_and_time(Nanoseconds walltime) {
   if (gmtime_r(&seconds, &utc) == nullptr || utc.tm_year + 1900 > 9999) return std::nullopt;
   const int year = utc.tm_year + 1900;
   const auto octet = [](Nanoseconds number) { return static_cast<char>(number); };
-  return OctetString{{octet(year >> 8), octet(year & 0xFF), octet(utc.tm_mon + 1), octet(utc.tm_mday), octet(utc.tm_hour), octet(utc.tm_min),
-                      octet(utc.tm_sec), octet(walltime % kSecond / (kSecond / 10)), '+', '\0', '\0'}};
+  return OctetString{{octet(year >> 8), octet(year & 0xFF), octet(utc.tm_mon + 1), octet(utc.tm_mday), octet(utc.tm_hour),
+                      octet(utc.tm_min), octet(utc.tm_sec), octet(walltime % kSecond / (kSecond / 10)), '+', '\0', '\0'}};
 }
 
 }  // namespace vmtraffic::snmp

@@ -82,9 +82,8 @@ IndexStore IndexFile::load() {
   if (store) return std::move(store).value();
   const std::string aside = file_.string() + ".bad";
   keep_ = ::rename(file_.c_str(), aside.c_str()) == 0;
-  log_(LogLevel::kError,
-       fmt::format("{} cannot be used: {}. SNMP indexes are given anew{}", file_.string(), store.error().text,
-                   keep_ ? fmt::format("; the old file is now {}", aside) : " and kept in memory alone"));
+  log_(LogLevel::kError, fmt::format("{} cannot be used: {}. SNMP indexes are given anew{}", file_.string(), store.error().text,
+                                     keep_ ? fmt::format("; the old file is now {}", aside) : " and kept in memory alone"));
   return IndexStore{};
 }
 

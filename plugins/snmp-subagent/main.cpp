@@ -34,7 +34,8 @@ Log standard_error(bool verbose) {
     static constexpr const char* kWords[] = {"error: ", "warning: ", "", "", "debug: "};
     if (!verbose && level > LogLevel::kNotice) return;
     const auto number = static_cast<std::size_t>(level);
-    const std::string line = journal ? fmt::format("<{}>{}\n", number + 3, text) : fmt::format("{}: {}{}\n", kProgram, kWords[number], text);
+    const std::string line =
+        journal ? fmt::format("<{}>{}\n", number + 3, text) : fmt::format("{}: {}{}\n", kProgram, kWords[number], text);
     std::fputs(line.c_str(), stderr);
   };
 }

@@ -22,11 +22,13 @@ struct CommandLine {
 void describe(CLI::App& app, CommandLine& line) {
   app.add_option("--config", line.config_file, "What the collector does; default " + std::string(kDefaultConfigFile) + " if it exists")
       ->type_name("FILE");
-  app.add_option("--runtime-directory", line.runtime_directory, "Where the snapshot and the lease are, instead of what the configuration says")
+  app.add_option("--runtime-directory", line.runtime_directory,
+                 "Where the snapshot and the lease are, instead of what the configuration says")
       ->type_name("DIRECTORY");
   app.add_option("--state-directory", line.state_directory, "Where the SNMP indexes are kept, instead of what the configuration says")
       ->type_name("DIRECTORY");
-  app.add_option("--agentx-socket", line.socket, "The master agent's address, as /var/agentx/master or tcp:localhost:705; default net-snmp's own")
+  app.add_option("--agentx-socket", line.socket,
+                 "The master agent's address, as /var/agentx/master or tcp:localhost:705; default net-snmp's own")
       ->type_name("ADDRESS");
   app.add_option("--root", line.root, "Where VMTRAFFIC-MIB is registered")->type_name("OID")->capture_default_str();
   app.add_flag("--follow-only", line.follow_only, "Never collect: serve what another collector publishes");
@@ -39,13 +41,14 @@ Result<Oid> read_root(const std::string& text) {
   auto root = parse_oid(text);
   // Two sub-identifiers are the least that a name on the wire has, and the first is 0, 1 or 2.
   if (!root || root->size() < 3 || root->size() > kMaxRootLength || root->front() > 2) {
-    return Error{ErrorCode::kInvalid, fmt::format("--root {}: give an object identifier in numbers with 3 to {} parts, as {}", printable(text),
-                                                  kMaxRootLength, kVmtrafficMibRoot)};
+    return Error{ErrorCode::kInvalid, fmt::format("--root {}: give an object identifier in numbers with 3 to {} parts, as {}",
+                                                  printable(text), kMaxRootLength, kVmtrafficMibRoot)};
   }
   const Oid vm_mib = *parse_oid(kVmMibRoot);
   const std::size_t common = std::min(vm_mib.size(), root->size());
   if (std::equal(root->begin(), root->begin() + static_cast<std::ptrdiff_t>(common), vm_mib.begin())) {
-    return Error{ErrorCode::kInvalid, fmt::format("--root {}: that is where VM-MIB stands ({}); choose a place of your own", printable(text), kVmMibRoot)};
+    return Error{ErrorCode::kInvalid,
+                 fmt::format("--root {}: that is where VM-MIB stands ({}); choose a place of your own", printable(text), kVmMibRoot)};
   }
   return *std::move(root);
 }
@@ -53,7 +56,8 @@ Result<Oid> read_root(const std::string& text) {
 }  // namespace
 
 Result<std::variant<Settings, Answered>> read_settings(int count, const char* const* words) {
-  CLI::App app{"Serves the traffic of this host's virtual machines by SNMP: an AgentX subagent with VM-MIB and VMTRAFFIC-MIB.", "vmtraffic-agentx"};
+  CLI::App app{"Serves the traffic of this host's virtual machines by SNMP: an AgentX subagent with VM-MIB and VMTRAFFIC-MIB.",
+               "vmtraffic-agentx"};
   CommandLine line;
   describe(app, line);
   try {

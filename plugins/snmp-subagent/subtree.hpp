@@ -1,5 +1,6 @@
-// A MIB subtree as data: columns in lexicographic order, each over sorted rows; a cell is made when it is asked for. Scalars are columns with the
-// one row .0. GET is a binary search; GETNEXT an upper bound, going on to later rows and columns past absent cells. Pure: values in, values out.
+// A MIB subtree as data: columns in lexicographic order, each over sorted rows; a cell is made when it is asked for. Scalars are columns
+// with the one row .0. GET is a binary search; GETNEXT an upper bound, going on to later rows and columns past absent cells. Pure: values
+// in, values out.
 #pragma once
 
 #include <cstdint>

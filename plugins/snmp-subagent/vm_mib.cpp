@@ -1,5 +1,5 @@
-// VM-MIB, RFC 7666. Columns and their numbers are in the RFC's section 6; what libvirt does not tell is an absent instance, or the value that the RFC
-// gives for it. Notifications are not sent, so their switches (vmObjects 9 to 11) are not here.
+// VM-MIB, RFC 7666. Columns and their numbers are in the RFC's section 6; what libvirt does not tell is an absent instance, or the value
+// that the RFC gives for it. Notifications are not sent, so their switches (vmObjects 9 to 11) are not here.
 #include <fmt/format.h>
 
 #include <set>
@@ -61,7 +61,15 @@ Value not_known(const View&, std::size_t) { return std::nullopt; }
 // ---- vmTable
 
 // libvirt's reasons for VIR_DOMAIN_PAUSED and VIR_DOMAIN_SHUTOFF.
-enum PausedReason { kPausedUser = 1, kPausedMigration = 2, kPausedSave = 3, kPausedShuttingDown = 8, kPausedCrashed = 10, kPausedStartingUp = 11, kPausedPostcopy = 12 };
+enum PausedReason {
+  kPausedUser = 1,
+  kPausedMigration = 2,
+  kPausedSave = 3,
+  kPausedShuttingDown = 8,
+  kPausedCrashed = 10,
+  kPausedStartingUp = 11,
+  kPausedPostcopy = 12
+};
 enum ShutoffReason { kShutoffCrashed = 3, kShutoffSaved = 5 };
 
 enum AdminState { kAdminRunning = 1, kAdminSuspended = 2, kAdminPaused = 3, kAdminShutdown = 4 };
@@ -160,7 +168,9 @@ Value cpus_max(const DomainRow& domain) { return integer(domain.vcpus_max ? stat
 // vmMemUnit: KiB, and MiB for a machine whose memory would not fit Integer32 otherwise (2 TiB and more).
 constexpr std::uint64_t kFewKib = 0x7FFF'FFFF;
 bool in_mib(const DomainRow& domain) { return domain.memory_kib.value_or(0) > kFewKib || domain.memory_max_kib.value_or(0) > kFewKib; }
-Cell memory(const DomainRow& domain, std::uint64_t kib) { return integer(static_cast<int>(std::min(in_mib(domain) ? kib / 1024 : kib, kFewKib))); }
+Cell memory(const DomainRow& domain, std::uint64_t kib) {
+  return integer(static_cast<int>(std::min(in_mib(domain) ? kib / 1024 : kib, kFewKib)));
+}
 
 Value memory_unit(const DomainRow& domain) {
   if (!domain.memory_kib && !domain.memory_max_kib) return std::nullopt;
@@ -207,22 +217,14 @@ constexpr Column kMachines[] = {
     {3, "vmTableLastChange", Syntax::kTimeTicks, if_fresh<table_last_change>},
 };
 constexpr Column kVmTable[] = {
-    {2, "vmName", Syntax::kOctetString, of_domain<name>},
-    {3, "vmUUID", Syntax::kOctetString, of_domain<uuid>},
-    {4, "vmOSType", Syntax::kOctetString, of_domain<os_type>},
-    {5, "vmAdminState", Syntax::kInteger, of_domain<admin_state>},
-    {6, "vmOperState", Syntax::kInteger, of_domain<oper_state>},
-    {7, "vmAutoStart", Syntax::kInteger, of_domain<auto_start>},
-    {8, "vmPersistent", Syntax::kInteger, of_domain<persistent>},
-    {9, "vmCurCpuNumber", Syntax::kInteger, of_domain<cpus>},
-    {10, "vmMinCpuNumber", Syntax::kInteger, of_domain<minus_one>},
-    {11, "vmMaxCpuNumber", Syntax::kInteger, of_domain<cpus_max>},
-    {12, "vmMemUnit", Syntax::kInteger, of_domain<memory_unit>},
-    {13, "vmCurMem", Syntax::kInteger, of_domain<memory_now>},
-    {14, "vmMinMem", Syntax::kInteger, of_domain<minus_one>},
-    {15, "vmMaxMem", Syntax::kInteger, of_domain<memory_max>},
-    {16, "vmUpTime", Syntax::kTimeTicks, of_domain<vm_uptime>},
-    {17, "vmCpuTime", Syntax::kCounter64, of_domain<cpu_time>},
+    {2, "vmName", Syntax::kOctetString, of_domain<name>},           {3, "vmUUID", Syntax::kOctetString, of_domain<uuid>},
+    {4, "vmOSType", Syntax::kOctetString, of_domain<os_type>},      {5, "vmAdminState", Syntax::kInteger, of_domain<admin_state>},
+    {6, "vmOperState", Syntax::kInteger, of_domain<oper_state>},    {7, "vmAutoStart", Syntax::kInteger, of_domain<auto_start>},
+    {8, "vmPersistent", Syntax::kInteger, of_domain<persistent>},   {9, "vmCurCpuNumber", Syntax::kInteger, of_domain<cpus>},
+    {10, "vmMinCpuNumber", Syntax::kInteger, of_domain<minus_one>}, {11, "vmMaxCpuNumber", Syntax::kInteger, of_domain<cpus_max>},
+    {12, "vmMemUnit", Syntax::kInteger, of_domain<memory_unit>},    {13, "vmCurMem", Syntax::kInteger, of_domain<memory_now>},
+    {14, "vmMinMem", Syntax::kInteger, of_domain<minus_one>},       {15, "vmMaxMem", Syntax::kInteger, of_domain<memory_max>},
+    {16, "vmUpTime", Syntax::kTimeTicks, of_domain<vm_uptime>},     {17, "vmCpuTime", Syntax::kCounter64, of_domain<cpu_time>},
 };
 constexpr Column kVmNetworkTable[] = {
     {2, "vmNetworkIfIndex", Syntax::kInteger, of_vnic<if_index>},

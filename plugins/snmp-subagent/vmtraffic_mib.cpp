@@ -102,7 +102,8 @@ Value gauge(std::optional<double> per_second, double factor) {
   if (!per_second || !(*per_second >= 0)) return std::nullopt;  // nothing that a rate can be: a broken file
   const double value = *per_second * factor;
   constexpr double kMost = 18446744073709549568.0;  // the largest double below 2^64
-  return Counter64{value >= kMost ? std::numeric_limits<std::uint64_t>::max() : static_cast<std::uint64_t>(std::llround(std::min(value, 9e18)))};
+  return Counter64{value >= kMost ? std::numeric_limits<std::uint64_t>::max()
+                                  : static_cast<std::uint64_t>(std::llround(std::min(value, 9e18)))};
 }
 
 template <Window window, Rates WindowRates::*direction, std::optional<double> Rates::*metric, int factor>
@@ -197,10 +198,8 @@ constexpr Column kVnicTable[] = {
 };
 
 constexpr Column kProbeTable[] = {
-    {2, "vtProbeName", Syntax::kOctetString, probe_name},
-    {3, "vtProbeState", Syntax::kInteger, probe_state},
-    {4, "vtProbeMessage", Syntax::kOctetString, probe_message},
-    {5, "vtProbeStateAge", Syntax::kTimeTicks, probe_state_age},
+    {2, "vtProbeName", Syntax::kOctetString, probe_name},           {3, "vtProbeState", Syntax::kInteger, probe_state},
+    {4, "vtProbeMessage", Syntax::kOctetString, probe_message},     {5, "vtProbeStateAge", Syntax::kTimeTicks, probe_state_age},
     {6, "vtProbeLastOkAge", Syntax::kTimeTicks, probe_last_ok_age},
 };
 constexpr Column kProbeCounterTable[] = {

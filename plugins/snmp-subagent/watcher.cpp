@@ -7,10 +7,10 @@
 namespace vmtraffic::snmp {
 namespace {
 
-constexpr Nanoseconds kPatience = 2 * kSecond;         // a collector that is just starting is no complaint
-constexpr Nanoseconds kOtherTrouble = 30 * kSecond;    // between complaints that differ
-constexpr Nanoseconds kSameTrouble = 3600 * kSecond;   // between equal ones
-constexpr Nanoseconds kHolderInterval = 2 * kSecond;   // /proc/locks can be long on a host with many machines
+constexpr Nanoseconds kPatience = 2 * kSecond;        // a collector that is just starting is no complaint
+constexpr Nanoseconds kOtherTrouble = 30 * kSecond;   // between complaints that differ
+constexpr Nanoseconds kSameTrouble = 3600 * kSecond;  // between equal ones
+constexpr Nanoseconds kHolderInterval = 2 * kSecond;  // /proc/locks can be long on a host with many machines
 
 constexpr unsigned kParts = kPartInventory | kPartNumbers | kPartHealth;
 
@@ -72,8 +72,8 @@ std::shared_ptr<const Model> Watcher::look() {
   if (stale) model.trouble = stale_text(options_.runtime_directory, model.holder);
   complaint_.update(model.trouble, now);
 
-  const bool changed = model.snapshot != current_->snapshot || model.trouble != current_->trouble || model.collecting != current_->collecting ||
-                       !same(model.holder, current_->holder);
+  const bool changed = model.snapshot != current_->snapshot || model.trouble != current_->trouble ||
+                       model.collecting != current_->collecting || !same(model.holder, current_->holder);
   if (changed) current_ = std::make_shared<const Model>(std::move(model));
   return current_;
 }

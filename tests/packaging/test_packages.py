@@ -1,0 +1,185 @@
+"""The packages install into a Debian system, run from there with their sample configurations, and leave nothing when purged.
+
+The root is this machine's, covered with overlays: /etc and /var by the sandbox, /usr here. The tests build on each other, in their order.
+"""
+
+import grp
+import os
+import pwd
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from lab import LAB_DIR, Lab, Nic, run, wait_for
+
+PACKAGES = sorted((Path(__file__).parents[2] / "build" / "packages").glob("vmtraffic-*.deb"))
+NAMES = ["collect", "collectd", "common", "nagios", "snmp"]
+VNIC_TABLE = "1.3.6.1.4.1.8072.9999.9999.6343.1.2.1"
+GUEST, HOST = "10.9.0.2", "10.9.0.1"
+
+
+def files() -> set[str]:
+    """Every path where a package may leave something, but dpkg's own books and what daemons of the lab write."""
+    found = set()
+    for top in ("/etc", "/usr/bin", "/usr/lib/collectd", "/usr/lib/nagios", "/usr/lib/systemd", "/usr/lib/sysusers.d", "/usr/lib/tmpfiles.d",
+                "/usr/share/doc", "/usr/share/snmp", "/var/lib", "/run"):
+        for directory, directories, names in os.walk(top):
+            directories[:] = [one for one in directories if f"{directory}/{one}" not in ("/var/lib/dpkg", "/var/lib/libvirt", "/var/lib/collectd",
+                              "/var/lib/snmp", "/run/vmlab", "/run/libvirt", "/run/agentx", "/run/lock", "/run/systemd", "/etc/libvirt", "/var/lib/apt")]
+            found.update(f"{directory}/{name}" for name in [*directories, *names])
+    return {path for path in found if not path.endswith(("~", "/passwd-", "/group-", "/shadow-", "/gshadow-", ".pid"))}
+
+
+def accounts() -> tuple[set[str], set[str]]:
+    return {one.pw_name for one in pwd.getpwall()}, {f"{one.gr_name}:{','.join(one.gr_mem)}" for one in grp.getgrall()}
+
+
+@pytest.fixture(scope="module")
+def system():
+    """A Debian with the packages' dependencies, and what it looked like before."""
+    assert len(PACKAGES) == len(NAMES), "build them first: tools/package"
+    for path in ("/etc/snmp", "/etc/vmtraffic", "/var/lib/vmtraffic"):  # the sandbox empties what a host may have there
+        run("umount", path)
+    for path in ("upper", "work"):
+        (LAB_DIR / "overlay-usr" / path).mkdir(parents=True)
+    run("mount", "-t", "overlay", "-o", f"lowerdir=/usr,upperdir={LAB_DIR}/overlay-usr/upper,workdir={LAB_DIR}/overlay-usr/work", "overlay", "/usr")
+    for path in ("/etc/vmtraffic", "/var/lib/vmtraffic"):
+        if Path(path).is_dir() and not any(Path(path).iterdir()):
+            Path(path).rmdir()
+    with Lab() as lab:
+        lab.start_libvirt()
+        before = files(), accounts()
+        yield lab, before
+
+
+@pytest.fixture(scope="module")
+def lab(system):
+    return system[0]
+
+
+@pytest.fixture(scope="module")
+def vm(lab):
+    """One real VM on a bridge with the host."""
+    lab.net.bridge("br-pack", f"{HOST}/24")
+    vm = lab.vm("packed", [Nic("bridge", "br-pack", ip=f"{GUEST}/24")]).start().wait_up()
+    vm.ping(HOST, count=5)
+    return vm
+
+
+@pytest.fixture(scope="module")
+def collectd(lab, vm):
+    """collectd's own program and module directory, with a main configuration as Debian's, which includes the sample."""
+    directory = lab.tmp / "collectd"
+    directory.mkdir()
+    config = directory / "collectd.conf"
+    config.write_text(f'Hostname "lab-host"\nBaseDir "{directory}"\nPIDFile "{directory}/pid"\nPluginDir "/usr/lib/collectd"\n'
+                      f'TypesDB "/usr/share/collectd/types.db"\nInterval 10\n'
+                      f'LoadPlugin logfile\n<Plugin logfile>\n  LogLevel info\n  File stdout\n</Plugin>\n'
+                      f'LoadPlugin csv\n<Plugin csv>\n  DataDir "{directory}/csv"\n</Plugin>\n'
+                      f'<Include "/etc/collectd/collectd.conf.d">\n  Filter "vmtraffic.conf"\n</Include>\n')
+    with lab.process("collectd", ["/usr/sbin/collectd", "-f", "-C", config]) as process:
+        process.csv = directory / "csv"
+        yield process
+
+
+def unit_command(unit: str) -> list[str]:
+    text = Path("/lib/systemd/system", unit).read_text()
+    assert re.search(r"^User=vmtraffic$", text, re.MULTILINE)
+    return re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)[1].split()
+
+
+def test_they_install(system):
+    run("dpkg", "-i", *PACKAGES, timeout=120)
+    for name in NAMES:
+        assert run("dpkg-query", "-W", "-f", "${db:Status-Status}", f"vmtraffic-{name}").stdout == "installed"
+    user = pwd.getpwnam("vmtraffic")
+    assert user.pw_shell == "/usr/sbin/nologin" and grp.getgrgid(user.pw_gid).gr_name == "vmtraffic"
+    assert "nagios" in grp.getgrnam("vmtraffic").gr_mem
+    for directory in ("/run/vmtraffic", "/var/lib/vmtraffic"):
+        info = os.stat(directory)
+        assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (user.pw_uid, user.pw_gid, 0o750)
+
+
+def test_a_second_installation_keeps_everything(system):
+    Path("/var/lib/vmtraffic/kept").touch()
+    with open("/etc/vmtraffic/vmtraffic.toml", "a") as file:
+        file.write("# mine\n")
+    run("dpkg", "-i", *PACKAGES, timeout=120)
+    assert Path("/var/lib/vmtraffic/kept").exists() and "# mine" in Path("/etc/vmtraffic/vmtraffic.toml").read_text()
+
+
+def test_every_library_is_depended_on(system):
+    """What dpkg-shlibdeps found covers what each program needs."""
+    for name, file in (("collectd", "/usr/lib/collectd/vmtraffic.so"), ("nagios", "/usr/lib/nagios/plugins/check_vm_traffic"),
+                       ("snmp", "/usr/bin/vmtraffic-agentx"), ("collect", "/usr/sbin/vmtraffic-collect")):
+        depends = run("dpkg-query", "-W", "-f", "${Depends}", f"vmtraffic-{name}").stdout
+        assert "libc6" in depends and "vmtraffic-common (= " in depends
+        assert ("libvirt0" in depends) == (name != "nagios")
+        assert "not found" not in run("ldd", file).stdout
+
+
+def test_units_are_valid(system):
+    for unit in ("vmtraffic-agentx.service", "vmtraffic-collect.service"):
+        done = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"/lib/systemd/system/{unit}", check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_collectd_runs_with_the_sample(vm, collectd):
+    values = collectd.wait_for(lambda: list(collectd.csv.glob(f"packed/vmtraffic/if_octets-{vm.nics[0].mac}-*")), 30, "the VM's octets in csv")
+    counted = vm.domifstat()
+    assert values[0].read_text().splitlines()[1].split(",")[1:] == [str(counted.rx_octets), str(counted.tx_octets)]
+
+
+def test_checks_run_as_nagios_through_nrpe(lab, vm, collectd):
+    nrpe = lab.nrpe({}, config="include=/etc/nagios/nrpe.d/vmtraffic.cfg")
+    code, text = wait_for(lambda: (said := nrpe.check("check_vm_traffic"))[0] == 0 and said, 40, "a rate")
+    assert text.startswith("VM_TRAFFIC OK") and "packed_rx_bits" in text
+    assert nrpe.check("check_vm_collector")[0] == 0
+    nrpe.stop()
+
+
+def test_snmpd_of_debian_serves_the_subagent(lab, vm, collectd):
+    """With Debian's own snmpd.conf, which includes our sample; both programs as the users that their units name."""
+    user = pwd.getpwnam("Debian-snmp")
+    Path("/run/agentx").mkdir()  # RuntimeDirectory= of its unit
+    os.chown("/run/agentx", user.pw_uid, user.pw_gid)
+    snmpd = lab.process("snmpd", ["/usr/sbin/snmpd", "-Le", "-u", "Debian-snmp", "-g", "Debian-snmp", "-I", "-smux,mteTrigger,mteTriggerConf", "-f",
+                                  "-p", lab.tmp / "snmpd.pid"], env={"SNMP_PERSISTENT_DIR": str(lab.tmp)})
+    subagent = lab.process("vmtraffic-agentx", unit_command("vmtraffic-agentx.service"), user="vmtraffic")
+
+    def names() -> str:
+        return run("snmpbulkwalk", "-v2c", "-c", "public", "-t", "1", "-r", "0", "-m", "", "127.0.0.1", f"{VNIC_TABLE}.3", check=False).stdout
+    subagent.wait_for(lambda: '"packed"' in names(), 20, "the VM's row")
+    assert Path("/var/lib/vmtraffic").stat().st_uid == pwd.getpwnam("vmtraffic").pw_uid
+    subagent.stop()
+    snmpd.stop()
+
+
+def test_mib_is_found_by_the_tools(system):
+    said = run("snmptranslate", "-M", "/usr/share/snmp/mibs", "-m", "VMTRAFFIC-MIB", "-On", "VMTRAFFIC-MIB::vtVnicTable", check=False)
+    if "IF-MIB" in said.stderr:  # Debian carries none of the MIBs that ours imports
+        pytest.skip("the IETF's MIBs are not installed")
+    assert said.stdout.strip() == "." + VNIC_TABLE.rpartition(".")[0]
+
+
+def test_collector_alone_takes_over_as_its_user(lab, vm, collectd):
+    collector = lab.process("vmtraffic-collect", unit_command("vmtraffic-collect.service"), user="vmtraffic")
+    collectd.stop()
+    user = pwd.getpwnam("vmtraffic")
+    snapshot = Path("/run/vmtraffic/snapshot")
+    since = snapshot.stat().st_mtime_ns
+    collector.wait_for(lambda: snapshot.stat().st_mtime_ns > since and snapshot.stat().st_uid == user.pw_uid, 40, "a snapshot of its own")
+    shown = run("setpriv", "--reuid", "nagios", "--regid", "nagios", "--init-groups", "/usr/sbin/vmtraffic-collect", "--print").stdout
+    assert "packed" in shown
+    refused = run("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "/usr/lib/nagios/plugins/check_vm_traffic", check=False)
+    assert refused.returncode == 3 and "ermission denied" in refused.stdout
+    collector.stop()
+
+
+def test_purge_leaves_nothing(system):
+    _, (files_before, accounts_before) = system
+    run("dpkg", "--purge", *(f"vmtraffic-{name}" for name in NAMES), timeout=120)
+    assert files() - files_before == set()
+    assert accounts() == accounts_before
