@@ -32,7 +32,8 @@ struct Error {
   // For a test's failure.
   template <class Stream>
   friend Stream& operator<<(Stream& out, const Error& error) {
-    return out << "[" << static_cast<int>(error.code) << "] " << error.text;
+    out << "[" << static_cast<int>(error.code) << "] " << error.text;
+    return out;
   }
 };
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from demo_view import SOURCES, Key, Rates, Screen, Steps, agreement, shown, table
 
 ROOT = Path(__file__).resolve().parents[1]
-BUILD = ROOT / "build" / "demo"
+BUILD = Path(os.environ["VMTRAFFIC_BUILD"])
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 from lab import Collectd, Lab, LabError, Nic, Nrpe, Process, Snmpd, Vm, run, wait_for  # noqa: E402
 
@@ -220,6 +220,8 @@ def main() -> None:
         CONFIGURATION.write_text(f'interval = {chosen.interval:g}\n\n[libvirt]\nuris = ["qemu:///system"]\n')
         if chosen.host:
             steps.begin("This host")
+            if "error" in (refusal := run("virsh", "--readonly", "-c", "qemu:///system", "uri", check=False).stderr):
+                raise LabError(f"no libvirt answers on this host: {refusal.strip()}")
             steps.done(f"{len(virsh('list', '--name').split())} running VMs in libvirt, which is read and nothing more")
         else:
             steps.begin("Private world")

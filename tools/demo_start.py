@@ -1,8 +1,12 @@
 #!/usr/bin/python3
-"""tools/demo, first half: packages and build; then it becomes the second half (demo_lab.py) in a world of its own."""
+"""tools/demo, first half: packages and build; then it becomes the second half (demo_lab.py) in a world of its own.
+
+VMTRAFFIC_BUILD names a build that is there already, which is then used as it is.
+"""
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -36,27 +40,36 @@ def fail(text: str) -> None:
     sys.exit(f"\ntools/demo: {text}")
 
 
-def install(group: str) -> None:
-    done = subprocess.run([ROOT / "tools/setup", group], stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        sys.exit(done.returncode)
+def install(steps: Steps) -> None:
+    steps.begin("Packages")
+    setup = subprocess.Popen([ROOT / "tools/setup", "build", "lab"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    last = ""
+    for line in setup.stdout:
+        last = line.strip()
+        steps.progress(last, milestone=True)
+    if setup.wait() != 0:
+        fail("the packages could not be installed")
+    steps.done(last.removeprefix("Packages: "))
 
 
-def follow_build(build: subprocess.Popen, steps: Steps) -> None:
+def build(steps: Steps) -> None:
     """Shows ninja's "[3/65]" until the build has ended."""
-    quarter = 0
-    count = "0"
+    steps.begin("Building")
+    LOG.parent.mkdir(exist_ok=True)
+    process = subprocess.Popen([ROOT / "tools/build", "demo", *TARGETS], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace")
+    quarter, count = 0, "0"
     with open(LOG, "w") as log:
-        for line in build.stdout:
+        for line in process.stdout:
             log.write(line)
-            if line.startswith("[") and "/" in line:
-                done, _, count = line[1:].partition("]")[0].partition("/")
+            if found := re.match(r"\[(\d+)/(\d+)]", line):
+                done, count = found.groups()
                 steps.progress(f"{done} of {count}", milestone=4 * int(done) // int(count) > quarter)
                 quarter = 4 * int(done) // int(count)
-    if build.wait() != 0:
+    if process.wait() != 0:
         print(f"\n{LOG.read_text()[-3000:]}")
         fail(f"the build failed; all it said stands in {LOG}")
-    steps.done("vmtraffic.so, vmtraffic-agentx, check_vm_traffic" if count == "0" else f"{count} of {count}")
+    steps.done("vmtraffic.so, vmtraffic-agentx and check_vm_traffic")
 
 
 def main() -> None:
@@ -67,25 +80,11 @@ def main() -> None:
     what = "this host's virtual machines" if chosen.host else "two virtual machines on Open vSwitch"
     print(f"\nvmtraffic: {what}, seen by collectd, Nagios and SNMP\n", flush=True)
 
-    steps.begin("Packages")
-    if steps.live:
-        print()
-    install("build")
-    steps.begin("Building")
-    (ROOT / "build").mkdir(exist_ok=True)
-    # The build takes the processors, the lab's packages take the disk: both at once.
-    build = subprocess.Popen([ROOT / "tools/build", "demo", *TARGETS], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             text=True, errors="replace")
-    try:
-        follow_build(build, steps)
-    except BaseException:
-        build.terminate()
-        build.wait()
-        raise
-    steps.begin("More packages")
-    if steps.live:
-        print()
-    install("lab")
+    install(steps)
+    built = os.environ.get("VMTRAFFIC_BUILD")
+    if not built:
+        build(steps)
+    os.environ |= {"VMTRAFFIC_BUILD": built or str(ROOT / "build/demo"), "VMTRAFFIC_LAB_CACHE": str(ROOT / "build/lab-cache")}
 
     inside = ["/usr/bin/python3", str(ROOT / "tools/demo_lab.py"), "--began", str(steps.began), "--interval", str(chosen.interval)]
     if chosen.seconds is not None:
@@ -93,7 +92,6 @@ def main() -> None:
     if chosen.host:
         inside += ["--host"]
     sandbox = [str(ROOT / "tests/lab/sandbox")] + (["--host"] if chosen.host else [])
-    os.environ["VMTRAFFIC_LAB_CACHE"] = str(ROOT / "build" / "lab-cache")
     os.execv(sandbox[0], sandbox + inside)
 
 

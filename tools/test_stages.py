@@ -174,9 +174,11 @@ def fuzz(log: Log) -> Tally:
     def attack(target: Path) -> tuple[str, str | None]:
         fresh = ROOT / "build/fuzz/corpus" / target.name
         fresh.mkdir(parents=True, exist_ok=True)
-        kept = ROOT / "tests/fuzz/corpus" / target.name.removesuffix("_fuzz")
+        kept = ROOT / "tests/fuzz/corpus" / target.name
+        dictionary = ROOT / "tests/fuzz" / f"{target.name.removesuffix('_fuzz')}.dict"
         corpora = [str(fresh)] + ([str(kept)] if kept.is_dir() else [])
-        done = subprocess.run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+        words = [f"-dict={dictionary}"] if dictionary.exists() else []
+        done = subprocess.run([target, *words, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
                                f"-artifact_prefix={found}/{target.name}-", *corpora],
                               cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=seconds + 120)
         with open(log.path, "a") as file:

@@ -47,9 +47,10 @@ class LinkCounters {
   // Whose links to read from now on, in inventory order. The same queries as before cost nothing.
   void watch(std::vector<LinkQuery> queries);
 
-  // One reading per query, in their order. On an error `readings` is left as it was, and the next call starts afresh. Waits less than a
-  // second in all for the kernel's answers. Allocates nothing while neither links nor queries change; `readings` is exchanged for a vector
-  // of our own, so pass the same one each time.
+  // One reading per query, in their order. On an error `readings` is left as it was, and the next call starts afresh. Waits less than
+  // a second in all for the kernel's answers (but whoever holds the kernel's RTNL lock delays every program that asks for links).
+  // Allocates nothing while neither links nor queries change; `readings` is exchanged for a vector of our own, so pass the same one
+  // each time.
   Status sample(std::vector<LinkReading>& readings);
 
   // For the snapshot's health: dumps, dumps_interrupted, listings, notifications, notifications_lost, links, …

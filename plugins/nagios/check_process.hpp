@@ -26,8 +26,8 @@ using Parsed = std::variant<Options, Outcome>;
 
 // The whole check as a function, for tests and for main().
 template <class Options>
-Outcome run_check(const std::vector<std::string>& arguments, const Clock& clock,
-                  Parsed<Options> (*parse)(const std::vector<std::string>&), Outcome (*check)(const Options&, const Clock&)) {
+Outcome run_check(const std::vector<std::string>& arguments, const Clock& clock, Parsed<Options> (*parse)(const std::vector<std::string>&),
+                  Outcome (*check)(const Options&, const Clock&)) {
   const Parsed<Options> parsed = parse(arguments);
   if (const Outcome* outcome = std::get_if<Outcome>(&parsed)) return *outcome;
   return check(std::get<Options>(parsed), clock);

@@ -60,8 +60,8 @@ void check_probes(const Snapshot& snapshot, const CollectorOptions& options, Nan
       well += fmt::format("{}{}", well.empty() ? "" : ", ", line_of(probe.name));
       continue;
     }
-    std::string sentence =
-        fmt::format("{} is {} for {}", line_of(probe.name), name_of(probe.state), human_duration(seconds(std::max<Nanoseconds>(0, now - probe.since_boottime))));
+    std::string sentence = fmt::format("{} is {} for {}", line_of(probe.name), name_of(probe.state),
+                                       human_duration(seconds(std::max<Nanoseconds>(0, now - probe.since_boottime))));
     if (!probe.message.empty()) sentence += fmt::format(" ({})", line_of(probe.message));
     report.add(state_of(probe, now, options), std::move(sentence));
   }
@@ -82,18 +82,26 @@ void check_counters(const Snapshot& snapshot, const CollectorOptions& options, R
       const std::string label = fmt::format("{}_{}", label_part(probe.name), label_part(counter.name));
       if (counts_losses(counter.name)) {
         lost += counter.value;
-        if (counter.value > 0) where += fmt::format("{}{} {} {}", where.empty() ? "" : ", ", line_of(probe.name), line_of(counter.name), counter.value);
+        if (counter.value > 0)
+          where += fmt::format("{}{} {} {}", where.empty() ? "" : ", ", line_of(probe.name), line_of(counter.name), counter.value);
         perfdata.push_back({.label = label, .value = counter.value, .unit = Unit::kCount});
       } else if (counter.name.ends_with("unattributed_ppm")) {
         share_published = true;
         const double percent = static_cast<double>(counter.value) / 10'000;
-        report.add(options.unattributed.state(percent), fmt::format("{} leaves {} without a vNIC", line_of(probe.name), human_percent(percent)));
-        perfdata.push_back({.label = label.substr(0, label.size() - 4), .value = percent, .unit = Unit::kPercent, .thresholds = options.unattributed, .min = 0, .max = 100});
+        report.add(options.unattributed.state(percent),
+                   fmt::format("{} leaves {} without a vNIC", line_of(probe.name), human_percent(percent)));
+        perfdata.push_back({.label = label.substr(0, label.size() - 4),
+                            .value = percent,
+                            .unit = Unit::kPercent,
+                            .thresholds = options.unattributed,
+                            .min = 0,
+                            .max = 100});
       }
     }
   }
   const State state = options.drops.state(static_cast<double>(lost));
-  if (lost > 0 || state != State::kOk) report.add(state, fmt::format("{} lost since the start{}{}", lost, where.empty() ? "" : ": ", where));
+  if (lost > 0 || state != State::kOk)
+    report.add(state, fmt::format("{} lost since the start{}{}", lost, where.empty() ? "" : ": ", where));
   // Asked for and not there: it cannot be said to be in order.
   const bool share_wanted = options.unattributed.warning || options.unattributed.critical;
   if (share_wanted && !share_published) report.add(State::kUnknown, "no probe publishes its unattributed share");
@@ -105,7 +113,8 @@ struct Connection {
   std::string_view oldest_name;
 };
 
-void check_names(const Snapshot& snapshot, const CollectorOptions& options, Nanoseconds now, Report& report, std::vector<PerfValue>& perfdata) {
+void check_names(const Snapshot& snapshot, const CollectorOptions& options, Nanoseconds now, Report& report,
+                 std::vector<PerfValue>& perfdata) {
   std::map<std::string_view, Connection> connections;
   const Nanoseconds interval = snapshot.info().interval;
   for (std::size_t index = 0; index < snapshot.domain_count(); ++index) {
@@ -123,13 +132,18 @@ void check_names(const Snapshot& snapshot, const CollectorOptions& options, Nano
   for (const auto& [uri, connection] : connections) {
     const double age_s = seconds(connection.oldest);
     const State state = own_thresholds ? options.names.state(age_s) : connection.old > 0 ? State::kWarning : State::kOk;
-    std::string sentence = fmt::format("names of {} VM{} of {} up to {} old", connection.domains, connection.domains == 1 ? "" : "s", line_of(uri), human_duration(age_s));
+    std::string sentence = fmt::format("names of {} VM{} of {} up to {} old", connection.domains, connection.domains == 1 ? "" : "s",
+                                       line_of(uri), human_duration(age_s));
     if (connection.old > 0) {
       sentence = fmt::format("{} has not confirmed {} of {} VMs, {} for {}", line_of(uri), connection.old, connection.domains,
                              text_name(connection.oldest_name), human_duration(age_s));
     }
     report.add(state, std::move(sentence));
-    perfdata.push_back({.label = fmt::format("names_age_{}", label_part(uri)), .value = age_s, .unit = Unit::kSeconds, .thresholds = options.names, .min = 0});
+    perfdata.push_back({.label = fmt::format("names_age_{}", label_part(uri)),
+                        .value = age_s,
+                        .unit = Unit::kSeconds,
+                        .thresholds = options.names,
+                        .min = 0});
   }
 }
 
@@ -152,11 +166,13 @@ CheckResult judged(const Snapshot& snapshot, const CollectorOptions& options, co
   Report report;
   if (snapshot.stale(clock)) {
     report.add(options.stale, staleness(snapshot, options.common.runtime_directory, clock));
-    if (age) report.add(options.age.state(seconds(*age)), fmt::format("it was published by {}, pid {}", line_of(info.writer_program), info.writer_pid));
+    if (age)
+      report.add(options.age.state(seconds(*age)),
+                 fmt::format("it was published by {}, pid {}", line_of(info.writer_program), info.writer_pid));
   } else {
     report.add(options.age.state(seconds(age.value_or(0))),
-               fmt::format("{}, pid {}, published snapshot {} {} ago, every {} s", line_of(info.writer_program), info.writer_pid, info.sequence,
-                           human_duration(seconds(age.value_or(0))), plain_number(seconds(info.interval))));
+               fmt::format("{}, pid {}, published snapshot {} {} ago, every {} s", line_of(info.writer_program), info.writer_pid,
+                           info.sequence, human_duration(seconds(age.value_or(0))), plain_number(seconds(info.interval))));
   }
   if (age) result.perfdata.push_back({.label = "age", .value = seconds(*age), .unit = Unit::kSeconds, .thresholds = options.age, .min = 0});
   // What a stale snapshot says of probes and names is as old as itself.
@@ -175,7 +191,8 @@ CheckResult judged(const Snapshot& snapshot, const CollectorOptions& options, co
 
 Outcome check_vm_collector(const CollectorOptions& options, const Clock& clock) {
   const Result<Snapshot> snapshot = readable_snapshot(options.common.runtime_directory, kPartInventory | kPartNumbers | kPartHealth);
-  const CheckResult result = snapshot ? judged(*snapshot, options, clock) : CheckResult{.state = options.stale, .text = snapshot.error().text};
+  const CheckResult result =
+      snapshot ? judged(*snapshot, options, clock) : CheckResult{.state = options.stale, .text = snapshot.error().text};
   return {result.state, render(kCollectorCheck.service, result, options.common.max_output)};
 }
 

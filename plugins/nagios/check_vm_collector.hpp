@@ -14,14 +14,14 @@ inline constexpr CheckName kCollectorCheck{"check_vm_collector", "VM_COLLECTOR"}
 
 struct CollectorOptions {
   CommonOptions common;
-  Thresholds age;                   // seconds; without: as fresh as kStaleAfterIntervals asks
-  State stale{State::kUnknown};     // a snapshot that is stale, or none that can be used
-  State starting{State::kOk};       // a probe that is starting; for longer than a minute it counts as degraded
+  Thresholds age;                // seconds; without: as fresh as kStaleAfterIntervals asks
+  State stale{State::kUnknown};  // a snapshot that is stale, or none that can be used
+  State starting{State::kOk};    // a probe that is starting; for longer than a minute it counts as degraded
   State degraded{State::kWarning};
   State down{State::kCritical};
-  Thresholds drops;                 // the sum of all counters of what was lost, since the collector's start
-  Thresholds unattributed;          // percent of traffic that no vNIC owns
-  Thresholds names;                 // seconds since libvirt confirmed a VM; without: old names are a warning
+  Thresholds drops;         // the sum of all counters of what was lost, since the collector's start
+  Thresholds unattributed;  // percent of traffic that no vNIC owns
+  Thresholds names;         // seconds since libvirt confirmed a VM; without: old names are a warning
 };
 
 Parsed<CollectorOptions> parse_collector_options(const std::vector<std::string>& arguments);

@@ -4,11 +4,13 @@ namespace vmtraffic::nagios {
 namespace {
 
 constexpr std::string_view kDescription =
-    "Checks the collector of VM traffic from the snapshot that it publishes: that it is fresh, that its probes are well, that nothing is lost.\n\n"
+    "Checks the collector of VM traffic from the snapshot that it publishes: that it is fresh, that its probes are well, that nothing is "
+    "lost.\n\n"
     "RANGE is [@]START:END: alert outside START to END, with @ inside; ~ is minus infinity, 10 is 0:10, 10: has no end.";
 
 constexpr std::string_view kFooter =
-    "A snapshot is stale when it is older than three of the collector's intervals (and a second). When somebody holds the lease meanwhile, the text\n"
+    "A snapshot is stale when it is older than three of the collector's intervals (and a second). When somebody holds the lease meanwhile, "
+    "the text\n"
     "names his pid. Counters of what was lost run since the collector's start, and are in the perfdata.";
 
 }  // namespace
@@ -26,7 +28,8 @@ Parsed<CollectorOptions> parse_collector_options(const std::vector<std::string>&
   line.add_range("--drops-critical", options.drops.critical, "Critical range for what was lost since the start (default none)");
   line.add_range("--unattributed-warning", options.unattributed.warning, "Warning range for the percentage that no vNIC owns");
   line.add_range("--unattributed-critical", options.unattributed.critical, "Critical range for the percentage that no vNIC owns");
-  line.add_range("--names-warning", options.names.warning, "Warning range for the seconds since libvirt confirmed a VM (default 3 intervals)");
+  line.add_range("--names-warning", options.names.warning,
+                 "Warning range for the seconds since libvirt confirmed a VM (default 3 intervals)");
   line.add_range("--names-critical", options.names.critical, "Critical range for the seconds since libvirt confirmed a VM");
   if (std::optional<Outcome> outcome = line.parse(arguments)) return *outcome;
   return options;

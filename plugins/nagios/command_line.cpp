@@ -1,8 +1,8 @@
 #include "plugins/nagios/command_line.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 
@@ -105,8 +105,7 @@ void CommandLine::add_state(const std::string& flags, State& target, const std::
       "STATE", help);
 }
 
-void CommandLine::add_count(const std::string& flags, std::size_t& target, std::size_t least, std::size_t most,
-                                    const std::string& help) {
+void CommandLine::add_count(const std::string& flags, std::size_t& target, std::size_t least, std::size_t most, const std::string& help) {
   add_text(
       flags,
       [&target, least, most](const std::string& text) -> std::optional<std::string> {
@@ -120,9 +119,7 @@ void CommandLine::add_count(const std::string& flags, std::size_t& target, std::
       "N", help);
 }
 
-void CommandLine::add_flag(const std::string& flags, bool& target, const std::string& help) {
-  app_->add_flag(flags, target, help);
-}
+void CommandLine::add_flag(const std::string& flags, bool& target, const std::string& help) { app_->add_flag(flags, target, help); }
 
 std::optional<Outcome> CommandLine::parse(const std::vector<std::string>& arguments) {
   try {

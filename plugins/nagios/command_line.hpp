@@ -48,7 +48,8 @@ class CommandLine {
   void add_state(const std::string& flags, State& target, const std::string& help);
   void add_count(const std::string& flags, std::size_t& target, std::size_t least, std::size_t most, const std::string& help);
   void add_flag(const std::string& flags, bool& target, const std::string& help);
-  // `take` is called with the option's text and returns a sentence when it is wrong. Given again, the last one counts; add_texts: each does.
+  // `take` is called with the option's text and returns a sentence when it is wrong. Given again, the last one counts; add_texts: each
+  // does.
   using Take = std::function<std::optional<std::string>(const std::string&)>;
   void add_text(const std::string& flags, const Take& take, const std::string& metavar, const std::string& help);
   void add_texts(const std::string& flags, const Take& take, const std::string& metavar, const std::string& help);

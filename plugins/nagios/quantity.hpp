@@ -15,7 +15,8 @@ std::optional<Metric> parse_metric(std::string_view text);
 std::string_view name_of(Metric metric);  // "bits", "octets", …
 inline constexpr std::string_view kMetricWords = "bits, octets, packets, errors or drops";
 
-// The metric's rate per second out of one direction's rates. Absent stays absent, and so does what no counter can yield (negative, infinite).
+// The metric's rate per second out of one direction's rates. Absent stays absent, and so does what no counter can yield (negative,
+// infinite).
 std::optional<double> rate_of(const Rates& rates, Metric metric);
 
 // "12.3 Mbit/s", "0 bit/s", "1.25 kB/s", "812 packets/s", "0.05 errors/s"; decimal multiples.

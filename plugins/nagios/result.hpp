@@ -36,9 +36,9 @@ std::string text_of(const PerfValue& value);
 
 struct CheckResult {
   State state{State::kUnknown};
-  std::string text;                     // foreign parts made with text_name() or line_of()
-  std::vector<PerfValue> perfdata{};    // the most important first: what does not fit is left out from the end
-  std::vector<std::string> long_text{}; // one line each, likewise
+  std::string text;                      // foreign parts made with text_name() or line_of()
+  std::vector<PerfValue> perfdata{};     // the most important first: what does not fit is left out from the end
+  std::vector<std::string> long_text{};  // one line each, likewise
 };
 
 // The whole output with its last newline, at most `max_output` octets. Perfdata that does not fit is said to be missing.

@@ -47,9 +47,8 @@ Result<TextMatch> TextMatch::pattern(std::string_view expression) {
   options.set_log_errors(false);
   auto compiled = std::make_shared<const re2::RE2>(re2::StringPiece(expression.data(), expression.size()), options);
   if (!compiled->ok()) {
-    return Error{ErrorCode::kInvalid,
-                 fmt::format("/{}/ is no regular expression: {}{}; the syntax is RE2's", printable(expression, "|"),
-                             printable(compiled->error(), "|"), place_of(compiled->error_arg(), expression))};
+    return Error{ErrorCode::kInvalid, fmt::format("/{}/ is no regular expression: {}{}; the syntax is RE2's", printable(expression, "|"),
+                                                  printable(compiled->error(), "|"), place_of(compiled->error_arg(), expression))};
   }
   TextMatch match;
   match.text_ = expression;
@@ -72,17 +71,15 @@ std::string TextMatch::text() const { return is_pattern() ? fmt::format("/{}/", 
 Result<TagMatch> parse_tag_match(std::string_view text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) {
-    return Error{ErrorCode::kInvalid, fmt::format("{} is no tag; right would be KEY=VALUE or KEY=/EXPRESSION/, e.g. nova.project=web",
-                                                  text_name(text))};
+    return Error{ErrorCode::kInvalid,
+                 fmt::format("{} is no tag; right would be KEY=VALUE or KEY=/EXPRESSION/, e.g. nova.project=web", text_name(text))};
   }
   Result<TextMatch> value = TextMatch::parse(text.substr(equals + 1));
   if (!value) return value.error();
   return TagMatch{std::string(text.substr(0, equals)), std::move(*value)};
 }
 
-bool Selection::accepts(const MacAddress& mac) const {
-  return macs.empty() || std::find(macs.begin(), macs.end(), mac) != macs.end();
-}
+bool Selection::accepts(const MacAddress& mac) const { return macs.empty() || std::find(macs.begin(), macs.end(), mac) != macs.end(); }
 
 std::vector<std::string> visit_domains(const Snapshot& snapshot, const Selection& selection, const VisitDomain& visit) {
   const std::size_t count = snapshot.domain_count();

@@ -1,7 +1,7 @@
 // Which VMs and vNICs a check looks at.
 //
-// A VM is selected when it matches any of the names, patterns and UUIDs (none given: every VM) and all of the tags. MACs then choose among its vNICs.
-// A name or UUID that was asked for and is not there is told apart from one that was merely filtered out: somebody expects it.
+// A VM is selected when it matches any of the names, patterns and UUIDs (none given: every VM) and all of the tags. MACs then choose among
+// its vNICs. A name or UUID that was asked for and is not there is told apart from one that was merely filtered out: somebody expects it.
 //
 // Names are matched octet by octet as libvirt has them. Patterns are RE2's: linear in time whatever a tenant called his VM.
 #pragma once
@@ -60,8 +60,8 @@ struct Selection {
   bool accepts(const MacAddress& mac) const;
 };
 
-// Calls `visit` for every domain in the snapshot's order, with whether it is selected. Gives what was asked for by name, pattern or UUID and
-// matches no VM, for messages.
+// Calls `visit` for every domain in the snapshot's order, with whether it is selected. Gives what was asked for by name, pattern or UUID
+// and matches no VM, for messages.
 using VisitDomain = std::function<void(const DomainRow& domain, bool selected)>;
 std::vector<std::string> visit_domains(const Snapshot& snapshot, const Selection& selection, const VisitDomain& visit);
 

@@ -144,7 +144,8 @@ Parsed<TrafficOptions> parse_traffic_options(const std::vector<std::string>& arg
   if (std::optional<Outcome> outcome = line.parse(arguments)) return *outcome;
 
   if (options.percent && options.metric != Metric::kBits && options.metric != Metric::kOctets) {
-    return line.mistake(fmt::format("--percent: {} have no speed to be a percentage of; right would be --metric bits", name_of(options.metric)));
+    return line.mistake(
+        fmt::format("--percent: {} have no speed to be a percentage of; right would be --metric bits", name_of(options.metric)));
   }
   if (options.percent && options.direction == Direction::kSum) {
     return line.mistake("--percent: a speed is that of one direction; right would be --direction rx, tx or both");

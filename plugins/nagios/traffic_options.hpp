@@ -27,14 +27,14 @@ struct TrafficOptions {
   Metric metric{Metric::kBits};
   Direction direction{Direction::kBoth};
   Window window{Window::kMinute};
-  bool highest{false};              // the highest single interval of the window instead of its mean
-  bool percent{false};              // of `speed`, or of the domain's <bandwidth> where none is stated
-  std::optional<double> speed;      // bits per second of one direction of each row
+  bool highest{false};          // the highest single interval of the window instead of its mean
+  bool percent{false};          // of `speed`, or of the domain's <bandwidth> where none is stated
+  std::optional<double> speed;  // bits per second of one direction of each row
   Thresholds thresholds;
-  State missing{State::kUnknown};     // a VM that was asked for and is not there
-  State not_running{State::kOk};      // a VM without a process
-  State no_rate{State::kUnknown};     // a running VM without counters, or nothing with a rate at all
-  std::size_t top{5};                 // rows in the text
+  State missing{State::kUnknown};  // a VM that was asked for and is not there
+  State not_running{State::kOk};   // a VM without a process
+  State no_rate{State::kUnknown};  // a running VM without counters, or nothing with a rate at all
+  std::size_t top{5};              // rows in the text
   PerfdataScope perfdata{PerfdataScope::kTop};
   bool totals{false};
 };

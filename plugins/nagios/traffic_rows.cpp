@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "plugins/nagios/fresh_snapshot.hpp"
 
@@ -147,6 +148,49 @@ bool worse_row(const Row& a, const Row& b) {
   return a.vnic < b.vnic;
 }
 
+// Keeps the worst rows and counts the others: a check over a thousand VMs names five of them, and memory that is never touched costs no
+// page.
+class WorstRows {
+ public:
+  explicit WorstRows(std::size_t limit) : limit_(std::min(limit, kUnlimited)) {}
+
+  void add(const Row& row) {
+    ++tally_.rows;
+    tally_.critical += row.state == State::kCritical;
+    tally_.warning += row.state == State::kWarning;
+    tally_.unknown += row.state == State::kUnknown;
+    tally_.not_running += row.kind == RowKind::kNotRunning;
+    tally_.measured += row.kind == RowKind::kMeasured;
+    tally_.waiting += row.kind == RowKind::kNoRateYet || row.kind == RowKind::kNoLimit || row.kind == RowKind::kNoVnic;
+    tally_.worst = worse(tally_.worst, row.state);
+    rows_.push_back(row);
+    if (rows_.size() >= 2 * limit_ + kSlack) trim();
+  }
+
+  void finish_into(Rows& result) {
+    trim();
+    result.shown = std::move(rows_);
+    result.largest_hidden = largest_hidden_;
+    result.tally = tally_;
+  }
+
+ private:
+  static constexpr std::size_t kUnlimited = 1U << 30U;
+  static constexpr std::size_t kSlack = 64;
+
+  void trim() {
+    const std::size_t kept = std::min(limit_, rows_.size());
+    std::partial_sort(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(kept), rows_.end(), worse_row);
+    for (std::size_t i = kept; i < rows_.size(); ++i) largest_hidden_ = std::max(largest_hidden_, rows_[i].largest());
+    rows_.resize(kept);
+  }
+
+  std::size_t limit_;
+  std::vector<Row> rows_;
+  double largest_hidden_{-1};
+  Tally tally_;
+};
+
 // Which of a domain's vNICs are wanted by their MACs, remembering which MACs were seen at all.
 class VnicFilter {
  public:
@@ -178,7 +222,9 @@ class VnicFilter {
   std::vector<bool> seen_;
 };
 
-void add_rows(const Snapshot& snapshot, const DomainRow& domain, const TrafficOptions& options, VnicFilter& filter, std::vector<Row>& rows) {
+// Calls `add` for each row of a domain.
+template <class Add>
+void make_rows(const Snapshot& snapshot, const DomainRow& domain, const TrafficOptions& options, VnicFilter& filter, const Add& add) {
   const bool active = is_active(domain.state);
   const bool each = options.per_vnic && active;  // a domain that does not run is one row, whatever a row is
   RowBuilder whole(snapshot, options);
@@ -189,13 +235,13 @@ void add_rows(const Snapshot& snapshot, const DomainRow& domain, const TrafficOp
     if (each) {
       RowBuilder one(snapshot, options);
       one.add(vnic);
-      rows.push_back(one.finish(domain.index, vnic));
+      add(one.finish(domain.index, vnic));
     } else if (active) {
       whole.add(vnic);
     }
   }
   if (accepted == 0 ? filter.filters() : each) return;
-  rows.push_back(active ? whole.finish(domain.index, std::nullopt) : Row{.domain = domain.index, .kind = RowKind::kNotRunning});
+  add(active ? whole.finish(domain.index, std::nullopt) : Row{.domain = domain.index, .kind = RowKind::kNotRunning});
 }
 
 }  // namespace
@@ -209,34 +255,31 @@ std::size_t rows_shown(const TrafficOptions& options) {
 
 Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock) {
   Rows result;
-  result.rows.reserve(options.per_vnic ? snapshot.vnic_count() + snapshot.domain_count() : snapshot.domain_count());
   result.names.reserve(snapshot.domain_count());
+  WorstRows worst(rows_shown(options));
   VnicFilter filter(snapshot, options.selection.macs);
   const Nanoseconds now = clock.boottime();
   const Nanoseconds interval = snapshot.info().interval;
 
-  const auto add_domain = [&](const DomainRow& domain, bool selected) {
+  const auto visit = [&](const DomainRow& domain, bool selected) {
     result.names.push_back(domain.name);
     if (!selected) return;
-    const std::size_t first = result.rows.size();
-    add_rows(snapshot, domain, options, filter, result.rows);
-    if (first == result.rows.size()) return;
-    const bool old = domain.confirmed_boottime && names_are_old(now - *domain.confirmed_boottime, interval);
-    if (old) result.oldest_names = std::max(result.oldest_names.value_or(0), now - *domain.confirmed_boottime);
-    for (std::size_t i = first; i < result.rows.size(); ++i) {
-      Row& row = result.rows[i];
+    const std::optional<Nanoseconds> age = domain.confirmed_boottime ? std::optional(now - *domain.confirmed_boottime) : std::nullopt;
+    const bool old = age && names_are_old(*age, interval);
+    make_rows(snapshot, domain, options, filter, [&](Row row) {
       row.state = judge(row, options);
       // That it does not run is what libvirt said, and that was long ago: it says nothing about now.
       if (old && row.kind == RowKind::kNotRunning) row.state = worse(row.state, State::kUnknown);
-    }
+      if (old) result.oldest_names = std::max(result.oldest_names.value_or(0), *age);
+      worst.add(row);
+    });
   };
-  result.missing = visit_domains(snapshot, options.selection, add_domain);
+  result.missing = visit_domains(snapshot, options.selection, visit);
   filter.add_unseen(result.missing);
-  if (result.rows.empty() && result.missing.empty() && options.selection.selects_anything()) {
+  worst.finish_into(result);
+  if (result.tally.rows == 0 && result.missing.empty() && options.selection.selects_anything()) {
     result.missing.emplace_back("any VM that is selected");
   }
-  const auto sorted_end = result.rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows_shown(options), result.rows.size()));
-  std::partial_sort(result.rows.begin(), sorted_end, result.rows.end(), worse_row);
   return result;
 }
 

@@ -34,16 +34,26 @@ struct Row {
   double largest() const;  // of its values; below zero when it has none
 };
 
-struct Rows {
-  std::vector<Row> rows;             // the worst first, as far as rows_shown() says; the others in no order
-  std::vector<std::string> missing;  // what was asked for and is not there, for messages
-  std::vector<std::string_view> names;  // of all domains, selected or not, in the snapshot's order
-  std::optional<Nanoseconds> oldest_names{};  // how long ago libvirt confirmed the selected VM that it confirmed longest ago, when that is long
+// What there is, whether it is shown or not.
+struct Tally {
+  std::size_t rows{0}, critical{0}, warning{0}, unknown{0}, not_running{0}, measured{0};
+  std::size_t waiting{0};  // of the kinds that do not decide
+  State worst{State::kOk};
 };
 
-Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock);
+struct Rows {
+  std::vector<Row> shown;     // the worst first, as many as rows_shown() says
+  double largest_hidden{-1};  // of the values of measured rows that are not in `shown`
+  Tally tally;
+  std::vector<std::string> missing;     // what was asked for and is not there, for messages
+  std::vector<std::string_view> names;  // of all domains, selected or not, in the snapshot's order
+  std::optional<Nanoseconds>
+      oldest_names{};  // how long ago libvirt confirmed the selected VM that it confirmed longest ago, when that is long
+};
 
 // How many rows can be asked for by name, text and perfdata together.
 std::size_t rows_shown(const TrafficOptions& options);
+
+Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock);
 
 }  // namespace vmtraffic::nagios

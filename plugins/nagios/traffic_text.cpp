@@ -8,9 +8,7 @@
 namespace vmtraffic::nagios {
 namespace {
 
-std::string vnic_name(const VnicKey& key) {
-  return key.ordinal == 0 ? key.mac.text() : fmt::format("{}#{}", key.mac.text(), key.ordinal);
-}
+std::string vnic_name(const VnicKey& key) { return key.ordinal == 0 ? key.mac.text() : fmt::format("{}#{}", key.mac.text(), key.ordinal); }
 
 // Up to so many rows, looking through all names for each is quicker than sorting them once.
 constexpr std::size_t kFewRows = 16;

@@ -16,7 +16,8 @@ class TrafficText {
   // `names`: those of all domains.
   TrafficText(const Snapshot& snapshot, const TrafficOptions& options, std::vector<std::string_view> names);
 
-  // "web1 rx 12.3 Mbit/s, tx 1.2 Mbit/s" or "db2 is shut off", with what else is to be known of it. `covered`: always say over how many seconds.
+  // "web1 rx 12.3 Mbit/s, tx 1.2 Mbit/s" or "db2 is shut off", with what else is to be known of it. `covered`: always say over how many
+  // seconds.
   std::string sentence(const Row& row, bool covered) const;
   std::string human(double value) const;  // in the unit that was asked for
 

@@ -121,7 +121,8 @@ std::string json_of(const Snapshot& snapshot, const VnicRow& vnic) {
   object.add_json("bandwidth_rx", json_of(vnic.bandwidth_rx));
   object.add_json("bandwidth_tx", json_of(vnic.bandwidth_tx));
   std::string addresses;
-  for (const std::string_view address : vnic.addresses) addresses += fmt::format("{}{}", addresses.empty() ? "" : ", ", json_string(address));
+  for (const std::string_view address : vnic.addresses)
+    addresses += fmt::format("{}{}", addresses.empty() ? "" : ", ", json_string(address));
   object.add_json("addresses", fmt::format("[{}]", addresses));
   object.add("if_index", vnic.if_index);
   object.add_json("rx", json_of(vnic.rx));

@@ -42,9 +42,11 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   app.add_flag("--json", options.json, "Show the present snapshot, or with --once that one, as JSON");
   app.add_flag("--watch", words.watch, "Show the table again each interval until Ctrl-C");
   app.add_option("--window", words.window, "Rates over the last interval, 1m or 5m (default interval)")->type_name("interval|1m|5m");
-  const CLI::Option* config = app.add_option("--config", words.config, fmt::format("The configuration (default {})", kDefaultConfigFile))->type_name("FILE");
+  const CLI::Option* config =
+      app.add_option("--config", words.config, fmt::format("The configuration (default {})", kDefaultConfigFile))->type_name("FILE");
   const CLI::Option* directory =
-      app.add_option("--runtime-directory", words.runtime_directory, "Where snapshot and lease are, instead of the configuration's")->type_name("DIR");
+      app.add_option("--runtime-directory", words.runtime_directory, "Where snapshot and lease are, instead of the configuration's")
+          ->type_name("DIR");
   app.add_flag("-v,--verbose", options.verbose, "Log more");
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -62,7 +64,8 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   if (words.once + words.print + words.watch > 1) return mistake("only one of --once, --print and --watch can be done at a time");
   if (words.watch && options.json) return mistake("--watch shows a table; --json goes with --once or --print");
   const std::optional<Window> window = parse_window(words.window);
-  if (!window) return mistake(fmt::format("--window: \"{}\" is not known; right would be interval, 1m or 5m", printable(words.window, "\"")));
+  if (!window)
+    return mistake(fmt::format("--window: \"{}\" is not known; right would be interval, 1m or 5m", printable(words.window, "\"")));
   options.window = *window;
   if (words.once) options.mode = Mode::kOnce;
   if (words.print || (options.json && !words.once)) options.mode = Mode::kPrint;

@@ -25,7 +25,8 @@ double seconds(Nanoseconds time) { return static_cast<double>(time) / kSecond; }
 // ---- characters
 
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 // The first characters of valid UTF-8, with "…" as the last when something was cut.
@@ -83,7 +84,8 @@ std::string utc(Nanoseconds walltime) {
   const std::time_t time = walltime / kSecond;
   std::tm parts{};
   if (gmtime_r(&time, &parts) == nullptr) return "at an unknown time";
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                     parts.tm_min, parts.tm_sec);
 }
 
 // ---- cells into lines
@@ -142,8 +144,9 @@ std::string heading(const Snapshot& snapshot, const Clock& clock) {
   const std::optional<Nanoseconds> age = snapshot.age(clock);
   std::string when = "before the last boot or in the future";
   if (age) when = fmt::format("{} ago", duration(*age));
-  std::string text = fmt::format("{}: sampled {}, {}, every {} s, by {} {} (pid {})\n", printable(info.host), utc(info.sampled_walltime), when,
-                                 number(seconds(info.interval)), printable(info.writer_program), printable(info.writer_version), info.writer_pid);
+  std::string text =
+      fmt::format("{}: sampled {}, {}, every {} s, by {} {} (pid {})\n", printable(info.host), utc(info.sampled_walltime), when,
+                  number(seconds(info.interval)), printable(info.writer_program), printable(info.writer_version), info.writer_pid);
   if (snapshot.stale(clock)) text += "STALE: nobody has published a newer snapshot; what follows is not how things are now\n";
   return text;
 }
@@ -174,6 +177,7 @@ Cells cells_of(const Snapshot& snapshot, const VnicRow& vnic, Window window) {
           bits(tx.octets),
           per_second(rx.packets),
           per_second(tx.packets),
+          rates.covered_s > 0 && std::isfinite(rates.covered_s) ? fmt::format("{:.0f} s", rates.covered_s) : std::string(kAbsent),
           both(vnic.rx.errors, vnic.tx.errors),
           both(vnic.rx.drops, vnic.tx.drops),
           total(vnic.rx.octets),
@@ -181,8 +185,19 @@ Cells cells_of(const Snapshot& snapshot, const VnicRow& vnic, Window window) {
 }
 
 std::string vnic_table(const Snapshot& snapshot, const Clock& clock, const TableOptions& options) {
-  std::vector<Column> columns{{"VM"}, {"STATE"}, {"MAC"}, {"TAP"}, {"RX", true}, {"TX", true}, {"RX PKT/S", true}, {"TX PKT/S", true},
-                              {"ERRORS", true}, {"DROPS", true}, {"RX OCTETS", true}, {"TX OCTETS", true}};
+  std::vector<Column> columns{{"VM"},
+                              {"STATE"},
+                              {"MAC"},
+                              {"TAP"},
+                              {"RX", true},
+                              {"TX", true},
+                              {"RX PKT/S", true},
+                              {"TX PKT/S", true},
+                              {"OVER", true},
+                              {"ERR RX/TX", true},
+                              {"DROP RX/TX", true},
+                              {"RX OCTETS", true},
+                              {"TX OCTETS", true}};
   const Nanoseconds now = clock.boottime();
   const Nanoseconds interval = snapshot.info().interval;
   std::vector<Cells> rows;
@@ -217,7 +232,8 @@ std::string probe_table(const Snapshot& snapshot, const Clock& clock) {
   std::vector<Cells> rows;
   for (std::size_t index = 0; index < snapshot.health_count(); ++index) {
     const ProbeHealthRow probe = snapshot.health(index);
-    rows.push_back({printable(probe.name), std::string(name_of(probe.state)), duration(clock.boottime() - probe.since_boottime), printable(probe.message)});
+    rows.push_back({printable(probe.name), std::string(name_of(probe.state)), duration(clock.boottime() - probe.since_boottime),
+                    printable(probe.message)});
   }
   return lines_of(columns, std::move(rows), 0);
 }
@@ -225,7 +241,8 @@ std::string probe_table(const Snapshot& snapshot, const Clock& clock) {
 }  // namespace
 
 std::string render_table(const Snapshot& snapshot, const Clock& clock, const TableOptions& options) {
-  return fmt::format("{}Rates over {}.\n\n{}\n{}", heading(snapshot, clock), options.window == Window::kInterval ? "the last interval" : name_of(options.window),
+  return fmt::format("{}Rates over {}.\n\n{}\n{}", heading(snapshot, clock),
+                     options.window == Window::kInterval ? "the last interval" : name_of(options.window),
                      vnic_table(snapshot, clock, options), probe_table(snapshot, clock));
 }
 

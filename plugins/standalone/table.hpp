@@ -1,6 +1,7 @@
 // A snapshot as an aligned table for a terminal: a row per vNIC, sorted by VM, then how the probes are.
 //
-// Nothing in it obeys a tenant: names go through printable(). Widths count characters, not columns of a terminal (a wide character shifts its row).
+// Nothing in it obeys a tenant: names go through printable(). Widths count characters, not columns of a terminal (a wide character shifts
+// its row).
 #pragma once
 
 #include <cstddef>

@@ -97,7 +97,8 @@ SnapshotContent make_content(const Options& options, const Clock& clock) {
   constexpr float kSpans_s[kWindowCount] = {10, 60, 300};
   for (std::uint32_t place = 1; place <= options.domains * options.vnics; ++place) {
     content.numbers.totals.push_back(make_totals(place, options));
-    for (std::size_t w = 0; w < kWindowCount; ++w) content.numbers.rates[w].push_back(make_rates(content.numbers.totals.back(), kSpans_s[w]));
+    for (std::size_t w = 0; w < kWindowCount; ++w)
+      content.numbers.rates[w].push_back(make_rates(content.numbers.totals.back(), kSpans_s[w]));
   }
   content.health = {{"collector", HealthState::kUp, "", sampled, sampled, {{"ticks", options.sequence}}},
                     {"libvirt qemu:///system", HealthState::kUp, "", sampled, sampled, {{"libvirt_calls", 2}}}};

@@ -90,6 +90,10 @@ def unit_command(unit: str) -> list[str]:
     return re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)[1].split()
 
 
+def as_user(name: str, *command: str):
+    return run("setpriv", "--reuid", name, "--regid", str(pwd.getpwnam(name).pw_gid), "--init-groups", *command, check=False)
+
+
 def test_they_install(system):
     run("dpkg", "-i", *PACKAGES, timeout=120)
     for name in NAMES:
@@ -133,11 +137,10 @@ def test_collectd_runs_with_the_sample(vm, collectd):
 
 
 def test_checks_run_as_nagios_through_nrpe(lab, vm, collectd):
-    nrpe = lab.nrpe({}, config="include=/etc/nagios/nrpe.d/vmtraffic.cfg")
-    code, text = wait_for(lambda: (said := nrpe.check("check_vm_traffic"))[0] == 0 and said, 40, "a rate")
-    assert text.startswith("VM_TRAFFIC OK") and "packed_rx_bits" in text
-    assert nrpe.check("check_vm_collector")[0] == 0
-    nrpe.stop()
+    with lab.nrpe({}, config="include=/etc/nagios/nrpe.d/vmtraffic.cfg") as nrpe:
+        _, text = wait_for(lambda: (said := nrpe.check("check_vm_traffic"))[0] == 0 and said, 40, "a rate")
+        assert text.startswith("VM_TRAFFIC OK") and "packed_rx_bits" in text
+        assert nrpe.check("check_vm_collector")[0] == 0
 
 
 def test_snmpd_of_debian_serves_the_subagent(lab, vm, collectd):
@@ -145,16 +148,14 @@ def test_snmpd_of_debian_serves_the_subagent(lab, vm, collectd):
     user = pwd.getpwnam("Debian-snmp")
     Path("/run/agentx").mkdir()  # RuntimeDirectory= of its unit
     os.chown("/run/agentx", user.pw_uid, user.pw_gid)
-    snmpd = lab.process("snmpd", ["/usr/sbin/snmpd", "-Le", "-u", "Debian-snmp", "-g", "Debian-snmp", "-I", "-smux,mteTrigger,mteTriggerConf", "-f",
-                                  "-p", lab.tmp / "snmpd.pid"], env={"SNMP_PERSISTENT_DIR": str(lab.tmp)})
-    subagent = lab.process("vmtraffic-agentx", unit_command("vmtraffic-agentx.service"), user="vmtraffic")
+    daemon = ["/usr/sbin/snmpd", "-Le", "-u", "Debian-snmp", "-g", "Debian-snmp", "-I", "-smux,mteTrigger,mteTriggerConf", "-f", "-p", lab.tmp / "snmpd.pid"]
 
     def names() -> str:
         return run("snmpbulkwalk", "-v2c", "-c", "public", "-t", "1", "-r", "0", "-m", "", "127.0.0.1", f"{VNIC_TABLE}.3", check=False).stdout
-    subagent.wait_for(lambda: '"packed"' in names(), 20, "the VM's row")
-    assert Path("/var/lib/vmtraffic").stat().st_uid == pwd.getpwnam("vmtraffic").pw_uid
-    subagent.stop()
-    snmpd.stop()
+    with (lab.process("snmpd", daemon, env={"SNMP_PERSISTENT_DIR": str(lab.tmp)}),
+          lab.process("vmtraffic-agentx", unit_command("vmtraffic-agentx.service"), user="vmtraffic") as subagent):
+        subagent.wait_for(lambda: '"packed"' in names(), 20, "the VM's row")
+    assert Path("/var/lib/vmtraffic").owner() == "vmtraffic"
 
 
 def test_mib_is_found_by_the_tools(system):
@@ -165,17 +166,19 @@ def test_mib_is_found_by_the_tools(system):
 
 
 def test_collector_alone_takes_over_as_its_user(lab, vm, collectd):
-    collector = lab.process("vmtraffic-collect", unit_command("vmtraffic-collect.service"), user="vmtraffic")
-    collectd.stop()
-    user = pwd.getpwnam("vmtraffic")
     snapshot = Path("/run/vmtraffic/snapshot")
-    since = snapshot.stat().st_mtime_ns
-    collector.wait_for(lambda: snapshot.stat().st_mtime_ns > since and snapshot.stat().st_uid == user.pw_uid, 40, "a snapshot of its own")
-    shown = run("setpriv", "--reuid", "nagios", "--regid", "nagios", "--init-groups", "/usr/sbin/vmtraffic-collect", "--print").stdout
-    assert "packed" in shown
-    refused = run("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "/usr/lib/nagios/plugins/check_vm_traffic", check=False)
-    assert refused.returncode == 3 and "ermission denied" in refused.stdout
-    collector.stop()
+    with lab.process("vmtraffic-collect", unit_command("vmtraffic-collect.service"), user="vmtraffic") as collector:
+        collectd.stop()
+        since = snapshot.stat().st_mtime_ns
+        collector.wait_for(lambda: snapshot.stat().st_mtime_ns > since, 40, "a snapshot of its own")
+        assert (snapshot.owner(), snapshot.group()) == ("vmtraffic", "vmtraffic")
+        assert "packed" in as_user("nagios", "/usr/sbin/vmtraffic-collect", "--print").stdout
+
+
+def test_others_read_nothing(system):
+    refused = as_user("nobody", "/usr/lib/nagios/plugins/check_vm_traffic")
+    assert refused.returncode == 3
+    assert refused.stdout == "VM_TRAFFIC UNKNOWN: no right to read /run/vmtraffic/snapshot: add this user to the group vmtraffic\n"
 
 
 def test_purge_leaves_nothing(system):

@@ -22,7 +22,8 @@ class TestFeed {
   explicit TestFeed(Feed::Settings settings) : feed_(std::move(settings)) {}
   Sent poll(const Feed::Look& look) {
     Sent sent;
-    auto rest = feed_.poll(look, [&](const std::vector<ValueList>& batch) { sent.values.insert(sent.values.end(), batch.begin(), batch.end()); });
+    auto rest =
+        feed_.poll(look, [&](const std::vector<ValueList>& batch) { sent.values.insert(sent.values.end(), batch.begin(), batch.end()); });
     sent.notifications = std::move(rest.notifications);
     sent.log = std::move(rest.log);
     return sent;
@@ -38,11 +39,11 @@ class FeedTest : public testing::Test {
 
   TestFeed make_feed(Mapping mapping = {}, bool persistent = false) {
     return TestFeed({.mapping = std::move(mapping),
-                 .persistent_notification = persistent,
-                 .directory = "/run/vmtraffic",
-                 .patience = 32 * kSecond,
-                 .clock = {.boottime = [this] { return now_; }, .walltime = [] { return Nanoseconds{0}; }, .boot_id = kBootId},
-                 .lease_holder = [this] { return holder_; }});
+                     .persistent_notification = persistent,
+                     .directory = "/run/vmtraffic",
+                     .patience = 32 * kSecond,
+                     .clock = {.boottime = [this] { return now_; }, .walltime = [] { return Nanoseconds{0}; }, .boot_id = kBootId},
+                     .lease_holder = [this] { return holder_; }});
   }
   // The next interval's snapshot.
   std::shared_ptr<const Snapshot> tick() {
@@ -89,7 +90,8 @@ TEST_F(FeedTest, ManyDomainsGoOutInBatchesAndAll) {
   const auto snapshot = make_snapshot(make_content(domains));
   TestFeed feed = make_feed();
   const Mapping mapping;
-  EXPECT_EQ(feed.poll(snapshot).values, to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, {.time = content_.header.sampled_walltime}));
+  EXPECT_EQ(feed.poll(snapshot).values,
+            to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, {.time = content_.header.sampled_walltime}));
 }
 
 TEST_F(FeedTest, AnOlderSnapshotOrACountThatBeganAnewNeitherRepeatsNorBlocks) {

@@ -1,6 +1,7 @@
-// collectd_publisher DIRECTORY SECONDS: holds the lease and publishes a snapshot every so many seconds until its standard input ends, saying for each
-// one "sequence wall-time-ns" on standard output. Stands for the collector in collectd_daemon_test.py, so every value follows from the sequence s:
-// the vNIC at place p (from 1) has totals s × 1000 × p + the metric's number, and event s says that the first domain was started.
+// collectd_publisher DIRECTORY SECONDS: holds the lease and publishes a snapshot every so many seconds until its standard input ends,
+// saying for each one "sequence wall-time-ns" on standard output. Stands for the collector in collectd_daemon_test.py, so every value
+// follows from the sequence s: the vNIC at place p (from 1) has totals s × 1000 × p + the metric's number, and event s says that the first
+// domain was started.
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ std::vector<Domain> make_domains() {
   second.number = 1;
   Domain web = make_domain(1, "web", {make_vnic(1, "vnet1"), second});
   web.tags = {{"nova.instance", "shop"}, {"nova.project", "a \"b\"\n\\c\xff"}};
-  return {web, make_domain(2, "a/../b \x1b[31m\n'\"=|;\\\xff", {make_vnic(2, "vnet3")}), make_domain(3, std::string(300, 'x') + "1", {make_vnic(3, "vnet4")}),
+  return {web, make_domain(2, "a/../b \x1b[31m\n'\"=|;\\\xff", {make_vnic(2, "vnet3")}),
+          make_domain(3, std::string(300, 'x') + "1", {make_vnic(3, "vnet4")}),
           make_domain(4, std::string(300, 'x') + "2", {make_vnic(4, "vnet5")}), make_domain(5, "..", {make_vnic(5, "vnet6")})};
 }
 
@@ -34,7 +36,8 @@ SnapshotContent content_of(std::uint64_t sequence, double interval_s, const Cloc
   for (std::size_t i = 0; i < content.numbers.totals.size(); ++i) {
     for (std::size_t m = 0; m < kMetricCount; ++m) content.numbers.totals[i].total[m] = sequence * 1000 * (i + 1) + m;
   }
-  for (DomainNumbers& domain : content.numbers.domains) domain = {.cpu_time_ns = sequence * 1'000'000, .confirmed_boottime = content.header.sampled_boottime};
+  for (DomainNumbers& domain : content.numbers.domains)
+    domain = {.cpu_time_ns = sequence * 1'000'000, .confirmed_boottime = content.header.sampled_boottime};
   for (std::uint64_t s = sequence > 8 ? sequence - 8 : 1; s <= sequence; ++s) {
     Event event = make_event(s, EventKind::kStarted, "web", "booted");
     event.boottime = content.header.sampled_boottime;

@@ -1,5 +1,16 @@
-include(probes.cmake OPTIONAL)
+include(probes.cmake)
 vmtraffic_test(text_test SOURCES text_test.cpp LIBRARIES vmtraffic_snapshot)
 vmtraffic_test(core_test
   SOURCES counter_delta_test.cpp windows_test.cpp event_ring_test.cpp ledger_test.cpp config_test.cpp snapshot_test.cpp snapshot_file_test.cpp
+          collector_test.cpp
   LIBRARIES vmtraffic_core)
+
+# A later version of the schema, to prove that this reader reads its files.
+set(next_header ${CMAKE_CURRENT_BINARY_DIR}/generated/next.fbs.h)
+add_custom_command(
+  OUTPUT ${next_header}
+  COMMAND ${FLATC} --cpp --scoped-enums --filename-suffix .fbs --cpp-std c++17 -o ${CMAKE_CURRENT_BINARY_DIR}/generated
+          ${CMAKE_CURRENT_SOURCE_DIR}/evolution/next.fbs
+  DEPENDS evolution/next.fbs)
+vmtraffic_test(evolution_test SOURCES evolution_test.cpp ${next_header} LIBRARIES vmtraffic_core)
+target_include_directories(evolution_test SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <ostream>
 #include <span>
 #include <string>
 #include <utility>
@@ -123,6 +124,8 @@ class ContentBuilder {
 
   SnapshotContent content;
 };
+
+inline void PrintTo(const Outcome& outcome, std::ostream* out) { *out << name_of(outcome.state) << " " << outcome.output; }
 
 class NagiosTest : public testing::Test {
  protected:

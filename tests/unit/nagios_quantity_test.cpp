@@ -11,10 +11,10 @@ namespace vmtraffic::nagios {
 namespace {
 
 TEST(HumanRate, ThreeDigits) {
-  const std::vector<std::pair<double, std::string>> bits{{0, "0 bit/s"},          {0.05, "0.05 bit/s"},     {9.994, "9.99 bit/s"},   {9.996, "10 bit/s"},
-                                                         {99.94, "99.9 bit/s"},   {999, "999 bit/s"},       {999.6, "1 kbit/s"},     {1000, "1 kbit/s"},
-                                                         {1234, "1.23 kbit/s"},   {12345, "12.3 kbit/s"},   {123456, "123 kbit/s"},  {999999, "1 Mbit/s"},
-                                                         {1.5e9, "1.5 Gbit/s"},   {2e13, "20 Tbit/s"},      {5e15, "5000 Tbit/s"}};
+  const std::vector<std::pair<double, std::string>> bits{
+      {0, "0 bit/s"},         {0.05, "0.05 bit/s"}, {9.994, "9.99 bit/s"}, {9.996, "10 bit/s"},   {99.94, "99.9 bit/s"},
+      {999, "999 bit/s"},     {999.6, "1 kbit/s"},  {1000, "1 kbit/s"},    {1234, "1.23 kbit/s"}, {12345, "12.3 kbit/s"},
+      {123456, "123 kbit/s"}, {999999, "1 Mbit/s"}, {1.5e9, "1.5 Gbit/s"}, {2e13, "20 Tbit/s"},   {5e15, "5000 Tbit/s"}};
   for (const auto& [value, text] : bits) EXPECT_EQ(human_rate(value, Metric::kBits), text);
   EXPECT_EQ(human_rate(1.25e6, Metric::kOctets), "1.25 MB/s");
   EXPECT_EQ(human_rate(81234, Metric::kPackets), "81234 packets/s");

@@ -13,8 +13,14 @@ namespace {
 CheckResult example() {
   return {.state = State::kWarning,
           .text = "web1 rx 12 Mbit/s",
-          .perfdata = {{.label = "web1_rx_bits", .value = 12'000'000.5, .thresholds = {*parse_range("10M"), *parse_range("@1:2")}, .min = 0, .max = 1e9},
-                       {.label = "web1/52:54:00:00:00:01_rx_octets_total", .value = std::uint64_t{18'446'744'073'709'551'615ULL}, .unit = Unit::kCount},
+          .perfdata = {{.label = "web1_rx_bits",
+                        .value = 12'000'000.5,
+                        .thresholds = {*parse_range("10M"), *parse_range("@1:2")},
+                        .min = 0,
+                        .max = 1e9},
+                       {.label = "web1/52:54:00:00:00:01_rx_octets_total",
+                        .value = std::uint64_t{18'446'744'073'709'551'615ULL},
+                        .unit = Unit::kCount},
                        {.label = "age", .value = 1.25, .unit = Unit::kSeconds, .max = 30},
                        {.label = "share", .value = 0.0, .unit = Unit::kPercent}},
           .long_text = {"first", "second"}};
@@ -24,8 +30,8 @@ constexpr const char* kFirst = "'web1_rx_bits'=12000000.5;10000000;@1:2;0;100000
 constexpr const char* kSecond = "'web1/52:54:00:00:00:01_rx_octets_total'=18446744073709551615c";
 
 TEST(Result, WholeOutput) {
-  EXPECT_EQ(render("VM_TRAFFIC", example(), kDefaultMaxOutput), std::string("VM_TRAFFIC WARNING: web1 rx 12 Mbit/s | ") + kFirst + " " + kSecond +
-                                                                    " 'age'=1.25s;;;;30 'share'=0%\nfirst\nsecond\n");
+  EXPECT_EQ(render("VM_TRAFFIC", example(), kDefaultMaxOutput), std::string("VM_TRAFFIC WARNING: web1 rx 12 Mbit/s | ") + kFirst + " " +
+                                                                    kSecond + " 'age'=1.25s;;;;30 'share'=0%\nfirst\nsecond\n");
 }
 
 TEST(Result, WithoutPerfdata) {

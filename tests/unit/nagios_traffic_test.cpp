@@ -9,8 +9,6 @@
 
 namespace vmtraffic::nagios {
 
-void PrintTo(const Outcome& outcome, std::ostream* out) { *out << name_of(outcome.state) << " " << outcome.output; }
-
 namespace {
 
 class CheckVmTraffic : public NagiosTest {
@@ -39,22 +37,28 @@ ContentBuilder three_vms() {
 
 TEST_F(CheckVmTraffic, OneVm) {
   write(three_vms());
-  EXPECT_EQ(run({"--name", "web1"}),
-            outcome(State::kOk, "VM_TRAFFIC OK: web1 rx 100 Mbit/s, tx 8 Mbit/s over 60 s | 'web1_rx_bits'=100000000;;;0 'web1_tx_bits'=8000000;;;0\n"));
+  EXPECT_EQ(
+      run({"--name", "web1"}),
+      outcome(State::kOk,
+              "VM_TRAFFIC OK: web1 rx 100 Mbit/s, tx 8 Mbit/s over 60 s | 'web1_rx_bits'=100000000;;;0 'web1_tx_bits'=8000000;;;0\n"));
   EXPECT_EQ(run({"-n", "web1", "-w", "50M", "-c", "200M", "-d", "rx"}),
-            outcome(State::kWarning, "VM_TRAFFIC WARNING: web1 WARNING rx 100 Mbit/s over 60 s | 'web1_rx_bits'=100000000;50000000;200000000;0\n"));
-  EXPECT_EQ(run({"--uuid", uuid_of(1).text(), "-c", "5M", "--metric", "octets", "--direction", "sum"}),
-            outcome(State::kCritical, "VM_TRAFFIC CRITICAL: web1 CRITICAL rx+tx 13.5 MB/s over 60 s | 'web1_sum_octets'=13500000;;5000000;0\n"));
+            outcome(State::kWarning,
+                    "VM_TRAFFIC WARNING: web1 WARNING rx 100 Mbit/s over 60 s | 'web1_rx_bits'=100000000;50000000;200000000;0\n"));
+  EXPECT_EQ(
+      run({"--uuid", uuid_of(1).text(), "-c", "5M", "--metric", "octets", "--direction", "sum"}),
+      outcome(State::kCritical, "VM_TRAFFIC CRITICAL: web1 CRITICAL rx+tx 13.5 MB/s over 60 s | 'web1_sum_octets'=13500000;;5000000;0\n"));
 }
 
 TEST_F(CheckVmTraffic, SumOverVnicsOrEach) {
   write(three_vms());
   EXPECT_EQ(run({"--name", "db1", "-m", "packets"}),
-            outcome(State::kOk, "VM_TRAFFIC OK: db1 rx 15 packets/s, tx 22 packets/s over 60 s | 'db1_rx_packets'=15;;;0 'db1_tx_packets'=22;;;0\n"));
+            outcome(State::kOk,
+                    "VM_TRAFFIC OK: db1 rx 15 packets/s, tx 22 packets/s over 60 s | 'db1_rx_packets'=15;;;0 'db1_tx_packets'=22;;;0\n"));
   EXPECT_EQ(run({"--name", "db1", "-m", "packets", "--per", "vnic", "-w", "15", "-d", "tx"}),
-            outcome(State::kWarning, "VM_TRAFFIC WARNING: 2 vNICs, 1 warning (1m): db1 52:54:00:00:00:02 tx 20 packets/s WARNING; db1 "
-                                     "52:54:00:00:00:03 tx 2 packets/s | 'vnics'=2;;;0 'vnics_critical'=0;;;0 'vnics_warning'=1;;;0 'vnics_unknown'=0;;;0 "
-                                     "'db1/52:54:00:00:00:02_tx_packets'=20;15;;0 'db1/52:54:00:00:00:03_tx_packets'=2;15;;0\n"));
+            outcome(State::kWarning,
+                    "VM_TRAFFIC WARNING: 2 vNICs, 1 warning (1m): db1 52:54:00:00:00:02 tx 20 packets/s WARNING; db1 "
+                    "52:54:00:00:00:03 tx 2 packets/s | 'vnics'=2;;;0 'vnics_critical'=0;;;0 'vnics_warning'=1;;;0 'vnics_unknown'=0;;;0 "
+                    "'db1/52:54:00:00:00:02_tx_packets'=20;15;;0 'db1/52:54:00:00:00:03_tx_packets'=2;15;;0\n"));
   EXPECT_EQ(run({"--vnic", "52-54-00-00-00-03", "-d", "rx"}),
             outcome(State::kOk, "VM_TRAFFIC OK: db1 rx 4 kbit/s over 60 s | 'db1_rx_bits'=4000;;;0\n"));
 }
@@ -63,15 +67,18 @@ TEST_F(CheckVmTraffic, AllVmsTheWorstFirst) {
   write(three_vms());
   EXPECT_EQ(run({"-w", "50M"}),
             outcome(State::kWarning,
-                    "VM_TRAFFIC WARNING: 3 VMs, 1 warning, 1 not running (1m): web1 rx 100 Mbit/s, tx 8 Mbit/s WARNING; db1 rx 12 kbit/s, tx 18 kbit/s | "
+                    "VM_TRAFFIC WARNING: 3 VMs, 1 warning, 1 not running (1m): web1 rx 100 Mbit/s, tx 8 Mbit/s WARNING; db1 rx 12 kbit/s, "
+                    "tx 18 kbit/s | "
                     "'vms'=3;;;0 'vms_critical'=0;;;0 'vms_warning'=1;;;0 'vms_unknown'=0;;;0 'web1_rx_bits'=100000000;50000000;;0 "
                     "'web1_tx_bits'=8000000;50000000;;0 'db1_rx_bits'=12000;50000000;;0 'db1_tx_bits'=18000;50000000;;0\n"));
-  EXPECT_EQ(run({"--top", "1", "--perfdata", "none"}),
-            outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running (1m): web1 rx 100 Mbit/s, tx 8 Mbit/s; 1 more, none above 18 kbit/s\n"));
+  EXPECT_EQ(
+      run({"--top", "1", "--perfdata", "none"}),
+      outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running (1m): web1 rx 100 Mbit/s, tx 8 Mbit/s; 1 more, none above 18 kbit/s\n"));
   EXPECT_EQ(run({"--top", "0", "--perfdata", "none"}), outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running (1m)\n"));
   EXPECT_EQ(run({"-v", "--perfdata", "none", "-d", "rx", "--tag", "nova.project=shop", "-n", "web1"}),
             outcome(State::kOk,
-                    "VM_TRAFFIC OK: web1 rx 100 Mbit/s over 60 s\nOK: web1 rx 100 Mbit/s\nsnapshot 42 of lab-host by vmtraffic-collect 0.1.0, pid 4711, 3 s "
+                    "VM_TRAFFIC OK: web1 rx 100 Mbit/s over 60 s\nOK: web1 rx 100 Mbit/s\nsnapshot 42 of lab-host by vmtraffic-collect "
+                    "0.1.0, pid 4711, 3 s "
                     "old, every 10 s\n"));
 }
 
@@ -85,8 +92,9 @@ TEST_F(CheckVmTraffic, OrderOfStates) {
   builder.bare_vnic(9);
   write(builder);
   EXPECT_EQ(run({"-d", "rx", "-m", "octets", "-w", "10k", "-c", "10M", "--perfdata", "none"}),
-            outcome(State::kCritical, "VM_TRAFFIC CRITICAL: 4 VMs, 1 critical, 1 warning, 1 unknown (1m): vm2 rx 100 MB/s CRITICAL; vm1 rx 1 MB/s "
-                                      "WARNING; dark is running and nothing counts its octets UNKNOWN; vm0 rx 1 kB/s\n"));
+            outcome(State::kCritical,
+                    "VM_TRAFFIC CRITICAL: 4 VMs, 1 critical, 1 warning, 1 unknown (1m): vm2 rx 100 MB/s CRITICAL; vm1 rx 1 MB/s "
+                    "WARNING; dark is running and nothing counts its octets UNKNOWN; vm0 rx 1 kB/s\n"));
 }
 
 TEST_F(CheckVmTraffic, Percent) {
@@ -95,11 +103,13 @@ TEST_F(CheckVmTraffic, Percent) {
   write(builder);
   EXPECT_EQ(run({"-n", "web1", "--percent", "-d", "rx", "-w", "80"}),
             outcome(State::kWarning, "VM_TRAFFIC WARNING: web1 WARNING rx 125 % over 60 s | 'web1_rx_percent'=125%;80;;0\n"));
-  EXPECT_EQ(run({"-n", "web1", "--percent", "--speed", "1G"}),
-            outcome(State::kOk, "VM_TRAFFIC OK: web1 rx 10 %, tx 0.8 % over 60 s | 'web1_rx_percent'=10%;;;0 'web1_tx_percent'=0.8%;;;0\n"));
+  EXPECT_EQ(
+      run({"-n", "web1", "--percent", "--speed", "1G"}),
+      outcome(State::kOk, "VM_TRAFFIC OK: web1 rx 10 %, tx 0.8 % over 60 s | 'web1_rx_percent'=10%;;;0 'web1_tx_percent'=0.8%;;;0\n"));
   EXPECT_EQ(run({"-n", "web1", "--speed", "1G", "-d", "rx", "-m", "octets"}),
             outcome(State::kOk, "VM_TRAFFIC OK: web1 rx 12.5 MB/s over 60 s | 'web1_rx_octets'=12500000;;;0;125000000\n"));
-  EXPECT_EQ(run({"-n", "db1", "--percent"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: db1 has no bandwidth limit in its definition\n"));
+  EXPECT_EQ(run({"-n", "db1", "--percent"}),
+            outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: db1 has no bandwidth limit in its definition\n"));
   EXPECT_EQ(run({"--percent", "--perfdata", "none"}),
             outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running, 1 without a rate (1m): web1 rx 125 %\n"));
 }
@@ -114,7 +124,8 @@ TEST_F(CheckVmTraffic, HighestAndShortWindows) {
             outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running (1m): web1 rx 100 Mbit/s over 34 s; db1 rx 12 kbit/s\n"));
   EXPECT_EQ(run({"-d", "rx", "--perfdata", "none", "--highest", "--top", "1"}),
             outcome(State::kOk,
-                    "VM_TRAFFIC OK: 3 VMs, 1 not running (highest interval, 1m): web1 rx 200 Mbit/s at most over 34 s; 1 more, none above 24 kbit/s\n"));
+                    "VM_TRAFFIC OK: 3 VMs, 1 not running (highest interval, 1m): web1 rx 200 Mbit/s at most over 34 s; 1 more, none above "
+                    "24 kbit/s\n"));
 }
 
 TEST_F(CheckVmTraffic, TotalsAreExact) {
@@ -133,11 +144,12 @@ TEST_F(CheckVmTraffic, FirstSight) {
   alone.domain("new");
   alone.fresh_vnic(1);
   write(alone);
-  EXPECT_EQ(run({"--totals"}),
-            outcome(State::kUnknown,
-                    "VM_TRAFFIC UNKNOWN: new has no rate yet, it is counted for the first time | 'new/52:54:00:00:00:01_rx_octets_total'=1000c "
-                    "'new/52:54:00:00:00:01_rx_packets_total'=1001c 'new/52:54:00:00:00:01_tx_octets_total'=2000c "
-                    "'new/52:54:00:00:00:01_tx_packets_total'=2001c\n"));
+  EXPECT_EQ(
+      run({"--totals"}),
+      outcome(State::kUnknown,
+              "VM_TRAFFIC UNKNOWN: new has no rate yet, it is counted for the first time | 'new/52:54:00:00:00:01_rx_octets_total'=1000c "
+              "'new/52:54:00:00:00:01_rx_packets_total'=1001c 'new/52:54:00:00:00:01_tx_octets_total'=2000c "
+              "'new/52:54:00:00:00:01_tx_packets_total'=2001c\n"));
   EXPECT_EQ(run({"--no-rate", "ok"}), outcome(State::kOk, "VM_TRAFFIC OK: new has no rate yet, it is counted for the first time\n"));
 
   ContentBuilder among = three_vms();
@@ -145,7 +157,8 @@ TEST_F(CheckVmTraffic, FirstSight) {
   among.fresh_vnic(9);
   write(among);
   EXPECT_EQ(run({"--top", "1", "-d", "rx", "--perfdata", "none"}),
-            outcome(State::kOk, "VM_TRAFFIC OK: 4 VMs, 1 not running, 1 without a rate (1m): web1 rx 100 Mbit/s; 1 more, none above 12 kbit/s\n"));
+            outcome(State::kOk,
+                    "VM_TRAFFIC OK: 4 VMs, 1 not running, 1 without a rate (1m): web1 rx 100 Mbit/s; 1 more, none above 12 kbit/s\n"));
 }
 
 TEST_F(CheckVmTraffic, WhatRunsWithoutRates) {
@@ -160,10 +173,12 @@ TEST_F(CheckVmTraffic, WhatRunsWithoutRates) {
   builder.bare_vnic(4);
   write(builder);
   EXPECT_EQ(run({"-n", "none"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: none has no vNIC\n"));
-  EXPECT_EQ(run({"-n", "paused", "-d", "rx", "--perfdata", "none"}), outcome(State::kOk, "VM_TRAFFIC OK: paused rx 0 bit/s over 60 s, paused\n"));
+  EXPECT_EQ(run({"-n", "paused", "-d", "rx", "--perfdata", "none"}),
+            outcome(State::kOk, "VM_TRAFFIC OK: paused rx 0 bit/s over 60 s, paused\n"));
   EXPECT_EQ(run({"-n", "half", "-d", "rx", "--perfdata", "none"}),
             outcome(State::kOk, "VM_TRAFFIC OK: half rx 8 kbit/s over 60 s, 1 of 2 vNICs without a rate\n"));
-  EXPECT_EQ(run({"-n", "dark", "-m", "drops"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: dark is paused and nothing counts its drops\n"));
+  EXPECT_EQ(run({"-n", "dark", "-m", "drops"}),
+            outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: dark is paused and nothing counts its drops\n"));
   EXPECT_EQ(run({"-n", "dark", "--no-rate", "warning"}),
             outcome(State::kWarning, "VM_TRAFFIC WARNING: dark is paused and nothing counts its bits\n"));
 }
@@ -172,7 +187,8 @@ TEST_F(CheckVmTraffic, NotRunning) {
   ContentBuilder builder = three_vms();
   write(builder);
   EXPECT_EQ(run({"-n", "off"}), outcome(State::kOk, "VM_TRAFFIC OK: off is shut off\n"));
-  EXPECT_EQ(run({"-n", "off", "--not-running", "critical", "--per", "vnic"}), outcome(State::kCritical, "VM_TRAFFIC CRITICAL: off is shut off\n"));
+  EXPECT_EQ(run({"-n", "off", "--not-running", "critical", "--per", "vnic"}),
+            outcome(State::kCritical, "VM_TRAFFIC CRITICAL: off is shut off\n"));
   EXPECT_EQ(run({"--vnic", mac_of(4).text()}), outcome(State::kOk, "VM_TRAFFIC OK: off is shut off\n"));
   // libvirt said so long ago: not known now
   builder.content.numbers.domains[2].confirmed_boottime = kNow - 400 * kSecond;
@@ -194,15 +210,17 @@ TEST_F(CheckVmTraffic, Missing) {
   write(builder);
   EXPECT_EQ(run({"-n", "web9"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: missing: web9\n"));
   EXPECT_EQ(run({"-n", "web9", "-n", "web1", "-n", "x y", "--missing", "critical", "-d", "rx"}),
-            outcome(State::kCritical, "VM_TRAFFIC CRITICAL: missing: web9, \"x y\"; web1 rx 100 Mbit/s over 60 s | 'vms'=1;;;0 'vms_critical'=0;;;0 "
-                                      "'vms_warning'=0;;;0 'vms_unknown'=0;;;0 'web1_rx_bits'=100000000;;;0\n"));
+            outcome(State::kCritical,
+                    "VM_TRAFFIC CRITICAL: missing: web9, \"x y\"; web1 rx 100 Mbit/s over 60 s | 'vms'=1;;;0 'vms_critical'=0;;;0 "
+                    "'vms_warning'=0;;;0 'vms_unknown'=0;;;0 'web1_rx_bits'=100000000;;;0\n"));
   EXPECT_EQ(run({"--tag", "nova.project=none"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: missing: any VM that is selected\n"));
   EXPECT_EQ(run({"--vnic", mac_of(77).text(), "--missing", "ok"}), outcome(State::kOk, "VM_TRAFFIC OK: missing: vNIC 52:54:00:00:00:4d\n"));
   builder.content.health[0].state = HealthState::kDown;
   builder.content.health[0].message = "it does not answer | \n";
   write(builder);
-  EXPECT_EQ(run({"-n", "web9"}), outcome(State::kUnknown,
-                                         "VM_TRAFFIC UNKNOWN: missing: web9 (libvirt qemu:///system is down (it does not answer \\x7c \\x0a))\n"));
+  EXPECT_EQ(
+      run({"-n", "web9"}),
+      outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: missing: web9 (libvirt qemu:///system is down (it does not answer \\x7c \\x0a))\n"));
 }
 
 TEST_F(CheckVmTraffic, AnEmptyHost) {
@@ -249,11 +267,16 @@ TEST_F(CheckVmTraffic, HostileNames) {
   EXPECT_EQ(run({"-d", "rx", "--top", "10"}),
             outcome(State::kOk,
                     R"(VM_TRAFFIC OK: 7 VMs (1m): "/ ' \x22 = \x7c ; \\" rx 4.8 kbit/s; "a\x0ab" rx 4 kbit/s; "\x1b[31m" rx 3.2 kbit/s; )"
-                    R"("\xff\xfe" rx 2.4 kbit/s; )" + x300 + R"( rx 1.6 kbit/s; "a::b" rx 800 bit/s; "x OK \x7c 'y'=1" rx 0 bit/s | )"
-                    R"('vms'=7;;;0 'vms_critical'=0;;;0 'vms_warning'=0;;;0 'vms_unknown'=0;;;0 )"
-                    R"('\x2f \x27 \x22 \x3d \x7c \x3b \\_rx_bits'=4800;;;0 'a\x0ab_rx_bits'=4000;;;0 '\x1b[31m_rx_bits'=3200;;;0 )"
-                    R"('\xff\xfe_rx_bits'=2400;;;0 ')" + x300 + R"(_rx_bits'=1600;;;0 'a:\x3Ab_rx_bits'=800;;;0 )"
-                    R"('x OK \x7c \x27y\x27\x3d1_rx_bits'=0;;;0)" "\n"));
+                    R"("\xff\xfe" rx 2.4 kbit/s; )" +
+                        x300 +
+                        R"( rx 1.6 kbit/s; "a::b" rx 800 bit/s; "x OK \x7c 'y'=1" rx 0 bit/s | )"
+                        R"('vms'=7;;;0 'vms_critical'=0;;;0 'vms_warning'=0;;;0 'vms_unknown'=0;;;0 )"
+                        R"('\x2f \x27 \x22 \x3d \x7c \x3b \\_rx_bits'=4800;;;0 'a\x0ab_rx_bits'=4000;;;0 '\x1b[31m_rx_bits'=3200;;;0 )"
+                        R"('\xff\xfe_rx_bits'=2400;;;0 ')" +
+                        x300 +
+                        R"(_rx_bits'=1600;;;0 'a:\x3Ab_rx_bits'=800;;;0 )"
+                        R"('x OK \x7c \x27y\x27\x3d1_rx_bits'=0;;;0)"
+                        "\n"));
 }
 
 TEST_F(CheckVmTraffic, NrpeLimits) {
@@ -277,16 +300,19 @@ TEST_F(CheckVmTraffic, NeverOkWithoutFreshData) {
   EXPECT_EQ(run({}).state, State::kOk);
   EXPECT_EQ(run({"-n", "web1"}, kNow + 25 * kSecond).state, State::kOk);
   EXPECT_EQ(run({"-n", "web1"}, kNow + 92 * kSecond),
-            outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot is 95 s old, at an interval of 10 s: nothing collects now; start "
-                                     "vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
+            outcome(State::kUnknown,
+                    "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot is 95 s old, at an interval of 10 s: nothing collects now; start "
+                    "vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
   EXPECT_EQ(run({}, kNow - 50 * kSecond),
-            outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot lies in the future of this machine's clock: nothing collects now; "
-                                     "start vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
+            outcome(State::kUnknown,
+                    "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot lies in the future of this machine's clock: nothing collects now; "
+                    "start vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
   ContentBuilder other_boot = three_vms();
   other_boot.content.header.boot_id = "another";
   write(other_boot);
-  EXPECT_EQ(run({}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot is from before this machine's last boot: nothing collects "
-                                              "now; start vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
+  EXPECT_EQ(run({}), outcome(State::kUnknown,
+                             "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot is from before this machine's last boot: nothing collects "
+                             "now; start vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
 }
 
 TEST_F(CheckVmTraffic, WrongOptions) {
@@ -294,7 +320,8 @@ TEST_F(CheckVmTraffic, WrongOptions) {
       {{"--foo"}, "--foo is no option of check_vm_traffic; --help lists them"},
       {{"foo"}, "foo is no option of check_vm_traffic; --help lists them"},
       {{"-w"}, "--warning: 1 required RANGE missing; --help lists the options"},
-      {{"-w", "10:5"}, "--warning: \"10:5\" is no range: its start 10 is above its end 5; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
+      {{"-w", "10:5"},
+       "--warning: \"10:5\" is no range: its start 10 is above its end 5; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
       {{"-c", "x"}, "--critical: \"x\" is no range: it is no number; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
       {{"--window", "2m"}, "--window: \"2m\" is not known; right would be interval, 1m or 5m"},
       {{"--direction", "in"}, "--direction: \"in\" is not known; right would be rx, tx, both or sum"},

@@ -1,0 +1,180 @@
+// The collector as a whole, on libvirt's in-process test driver: ticks, hand-over, clock steps, stopping.
+#include "core/collector.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "core/snapshot.hpp"
+
+namespace vmtraffic {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr const char* kTwoDomains = R"(<node>
+<domain type='test'><name>a</name><uuid>11111111-1111-1111-1111-111111111111</uuid><memory>8192</memory><os><type>hvm</type></os>
+ <devices><interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='br0'/><target dev='tap-none'/></interface></devices></domain>
+<domain type='test'><name>b</name><uuid>22222222-2222-2222-2222-222222222222</uuid><memory>8192</memory><os><type>hvm</type></os></domain>
+</node>)";
+
+class CollectorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "vmtraffic-test-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    std::ofstream(dir_ / "node.xml") << kTwoDomains;
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  Collector::Options options(std::string program, Clock clock = system_clock()) {
+    Config config;
+    config.interval_s = 1;
+    config.runtime_directory = dir_ / "run";
+    config.libvirt.uris = {"test://" + (dir_ / "node.xml").string()};
+    return {config, std::move(program), [this](LogLevel, std::string_view text) { log(text); }, std::move(clock)};
+  }
+  void log(std::string_view text) {
+    const std::lock_guard lock(mutex_);
+    log_ += std::string(text) + "\n";
+  }
+  // Waits, at most ten seconds, for a snapshot that `wanted` accepts.
+  template <class Wanted>
+  std::shared_ptr<const Snapshot> wait(Wanted wanted) {
+    SnapshotReader reader(dir_ / "run");
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (std::chrono::steady_clock::now() < deadline) {
+      const auto s = reader.poll();
+      if (s.ok() && wanted(**s)) return *s;
+      std::this_thread::sleep_for(20ms);
+    }
+    ADD_FAILURE() << "no such snapshot; the log says: " << log_;
+    return nullptr;
+  }
+
+  fs::path dir_;
+  std::mutex mutex_;
+  std::string log_;
+};
+
+TEST_F(CollectorTest, PublishesWhatLibvirtTells) {
+  Collector collector(options("one"));
+  ASSERT_TRUE(collector.start().ok());
+  const auto s = wait([](const Snapshot& x) { return x.domain_count() == 2; });
+  ASSERT_NE(s, nullptr);
+  EXPECT_EQ(s->info().sequence, 1u) << "the first snapshot waits for libvirt's first answer";
+  EXPECT_EQ(s->domain(0).name, "a");
+  EXPECT_EQ(s->domain(0).state, DomainState::kRunning);
+  EXPECT_TRUE(s->domain(0).confirmed_boottime.has_value());
+  ASSERT_EQ(s->vnic_count(), 1u);
+  EXPECT_EQ(s->vnic(0).rx, Counters{}) << "no link, no counters";
+  EXPECT_TRUE(collector.collecting());
+}
+
+TEST_F(CollectorTest, OneCollectsAndTheOtherTakesOver) {
+  auto first = std::make_unique<Collector>(options("one"));
+  ASSERT_TRUE(first->start().ok());
+  ASSERT_NE(wait([](const Snapshot& x) { return x.info().writer_program == "one"; }), nullptr);
+  Collector second(options("two"));
+  ASSERT_TRUE(second.start().ok());
+  const auto before = wait([](const Snapshot& x) { return x.info().sequence >= 3; });
+  ASSERT_NE(before, nullptr);
+  EXPECT_EQ(before->info().writer_program, "one");
+  EXPECT_FALSE(second.collecting());
+  first.reset();
+  const auto after = wait([](const Snapshot& x) { return x.info().writer_program == "two"; });
+  ASSERT_NE(after, nullptr);
+  EXPECT_GT(after->info().sequence, before->info().sequence);
+  EXPECT_EQ(after->domain_count(), 2u) << "what the other knew is there at once";
+  EXPECT_EQ(after->last_event_sequence(), before->last_event_sequence()) << "a hand-over is no event of any domain";
+}
+
+TEST_F(CollectorTest, AWallClockThatStepsChangesNothing) {
+  Clock clock = system_clock();
+  std::atomic<Nanoseconds> step{0};
+  clock.walltime = [&step, real = clock.walltime] { return real() + step; };
+  Collector collector(options("one", clock));
+  ASSERT_TRUE(collector.start().ok());
+  Nanoseconds last = 0;
+  for (const Nanoseconds to : {-3600 * kSecond, 3600 * kSecond}) {
+    step = to;
+    const auto s = wait([&](const Snapshot& x) { return x.info().sampled_boottime > last + kSecond; });
+    ASSERT_NE(s, nullptr);
+    EXPECT_FALSE(s->stale(clock));
+    EXPECT_LT(*s->age(clock), 2 * kSecond);
+    last = s->info().sampled_boottime;
+  }
+  collector.stop();
+}
+
+TEST_F(CollectorTest, AnotherBootsSnapshotIsNoBeginning) {
+  Clock other = system_clock();
+  other.boot_id = "another boot";
+  {
+    Collector before(options("before", other));
+    ASSERT_TRUE(before.start().ok());
+    ASSERT_NE(wait([](const Snapshot& x) { return x.info().sequence >= 2; }), nullptr);
+  }
+  Collector now(options("now"));
+  ASSERT_TRUE(now.start().ok());
+  const auto s = wait([](const Snapshot& x) { return x.info().writer_program == "now"; });
+  ASSERT_NE(s, nullptr);
+  EXPECT_EQ(s->info().sequence, 1u);
+}
+
+TEST_F(CollectorTest, AnUnreachableLibvirtIsSaidInTheHealth) {
+  Collector::Options o = options("one");
+  o.config.libvirt.uris = {"qemu+unix:///system?socket=" + (dir_ / "nothing").string()};
+  Collector collector(o);
+  ASSERT_TRUE(collector.start().ok());
+  const auto s = wait([](const Snapshot& x) { return x.health_count() == 3 && x.health(2).state == HealthState::kDown; });
+  ASSERT_NE(s, nullptr);
+  EXPECT_EQ(s->health(0).state, HealthState::kUp);
+  EXPECT_EQ(s->health(1).name, "link_counters");
+  EXPECT_NE(s->health(2).message.find("cannot connect to "), std::string_view::npos);
+}
+
+TEST_F(CollectorTest, ALeaseFileThatIsRemovedEndsTheCollectingAndIsMadeAnew) {
+  Collector collector(options("one"));
+  ASSERT_TRUE(collector.start().ok());
+  ASSERT_NE(wait([](const Snapshot& x) { return x.info().sequence >= 1; }), nullptr);
+  fs::remove(dir_ / "run" / kLeaseFileName);
+  const auto s = wait([](const Snapshot& x) { return x.info().sequence >= 4; });
+  ASSERT_NE(s, nullptr);
+  EXPECT_TRUE(fs::exists(dir_ / "run" / kLeaseFileName));
+}
+
+TEST_F(CollectorTest, ARuntimeDirectoryThatVanishesIsMadeAgain) {
+  Collector collector(options("one"));
+  ASSERT_TRUE(collector.start().ok());
+  ASSERT_NE(wait([](const Snapshot& x) { return x.info().sequence >= 1; }), nullptr);
+  fs::remove_all(dir_ / "run");
+  EXPECT_NE(wait([](const Snapshot& x) { return x.info().sequence >= 2; }), nullptr);
+}
+
+TEST_F(CollectorTest, AnInsecureRuntimeDirectoryIsRefused) {
+  fs::create_directory(dir_ / "run");
+  fs::permissions(dir_ / "run", fs::perms::all);
+  Collector collector(options("one"));
+  const Status s = collector.start();
+  ASSERT_FALSE(s.ok());
+  EXPECT_EQ(s.error().code, ErrorCode::kInsecure);
+}
+
+TEST_F(CollectorTest, SampleOnceNeedsNoDirectory) {
+  const auto bytes = sample_once(options("x").config, {}, 50ms, 5s);
+  ASSERT_TRUE(bytes.ok());
+  const auto s = Snapshot::parse(*bytes);
+  ASSERT_TRUE(s.ok());
+  EXPECT_EQ(s->domain_count(), 2u);
+  EXPECT_FALSE(fs::exists(dir_ / "run"));
+}
+
+}  // namespace
+}  // namespace vmtraffic

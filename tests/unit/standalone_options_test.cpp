@@ -1,0 +1,65 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugins/standalone/options.hpp"
+
+namespace vmtraffic::standalone {
+namespace {
+
+Options accepted(const std::vector<std::string>& arguments) {
+  const auto parsed = parse_options(arguments);
+  const auto* farewell = std::get_if<Farewell>(&parsed);
+  EXPECT_EQ(farewell, nullptr) << farewell->text;
+  return farewell == nullptr ? std::get<Options>(parsed) : Options{};
+}
+
+TEST(Options, Modes) {
+  EXPECT_EQ(accepted({}).mode, Mode::kCollect);
+  EXPECT_EQ(accepted({"--once"}).mode, Mode::kOnce);
+  EXPECT_EQ(accepted({"--print"}).mode, Mode::kPrint);
+  EXPECT_EQ(accepted({"--watch"}).mode, Mode::kWatch);
+  EXPECT_EQ(accepted({"--json"}).mode, Mode::kPrint);
+  EXPECT_TRUE(accepted({"--json"}).json);
+  EXPECT_EQ(accepted({"--json", "--once"}).mode, Mode::kOnce);
+  EXPECT_EQ(accepted({"--print", "--json"}).mode, Mode::kPrint);
+}
+
+TEST(Options, Values) {
+  const Options options = accepted({"--config", "/a", "--runtime-directory=/b", "--window", "5m", "-v"});
+  EXPECT_EQ(options.config, std::filesystem::path("/a"));
+  EXPECT_EQ(options.runtime_directory, std::filesystem::path("/b"));
+  EXPECT_EQ(options.window, Window::kFiveMinutes);
+  EXPECT_TRUE(options.verbose);
+  EXPECT_EQ(accepted({}).config, std::nullopt);
+}
+
+TEST(Options, Mistakes) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+      {{"--foo"}, "\"--foo\" is no option; --help lists them"},
+      {{"foo\n"}, "\"foo\\x0a\" is no option; --help lists them"},
+      {{"--config"}, "--config: 1 required FILE missing; --help lists the options"},
+      {{"--once", "--print"}, "only one of --once, --print and --watch can be done at a time"},
+      {{"--watch", "--json"}, "--watch shows a table; --json goes with --once or --print"},
+      {{"--print", "--window", "2m"}, "--window: \"2m\" is not known; right would be interval, 1m or 5m"},
+  };
+  for (const auto& [arguments, sentence] : cases) {
+    const auto parsed = parse_options(arguments);
+    const auto* farewell = std::get_if<Farewell>(&parsed);
+    ASSERT_NE(farewell, nullptr) << sentence;
+    EXPECT_EQ(farewell->status, 2);
+    EXPECT_EQ(farewell->text, "vmtraffic-collect: " + sentence + "\n");
+  }
+}
+
+TEST(Options, Farewells) {
+  const auto version = std::get<Farewell>(parse_options({"--version"}));
+  EXPECT_EQ(version.status, 0);
+  EXPECT_EQ(version.text, "vmtraffic-collect (vmtraffic) " VMTRAFFIC_VERSION "\n");
+  EXPECT_EQ(std::get<Farewell>(parse_options({"-h"})).status, 0);
+}
+
+}  // namespace
+}  // namespace vmtraffic::standalone

@@ -1,0 +1,159 @@
+// vmtraffic-collect as a process. libvirt's own test driver stands in for a hypervisor.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/snapshot.hpp"
+
+namespace vmtraffic::standalone {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string content_of(const std::filesystem::path& file) {
+  std::stringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+class VmtrafficCollect : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "collect-test-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    std::ofstream(config()) << "interval = 1\nruntime_directory = \"" << runtime().string()
+                            << "\"\n[libvirt]\nuris = [\"test:///default\"]\n";
+  }
+  void TearDown() override {
+    if (running_ > 0) {
+      kill(running_, SIGKILL);
+      waitpid(running_, nullptr, 0);
+    }
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::filesystem::path config() const { return directory_ / "vmtraffic.toml"; }
+  std::filesystem::path runtime() const { return directory_ / "run"; }
+
+  pid_t start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), VMTRAFFIC_COLLECT);
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, (directory_ / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, (directory_ / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    EXPECT_EQ(posix_spawn(&running_, VMTRAFFIC_COLLECT, &actions, nullptr, pointers.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return running_;
+  }
+
+  // The exit status of what start() started, -1 when a signal ended it or nothing did within the limit.
+  int wait(std::chrono::seconds limit = 30s) {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    int status = 0;
+    while (waitpid(running_, &status, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > until) return -1;
+      std::this_thread::sleep_for(5ms);
+    }
+    running_ = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  int run(const std::vector<std::string>& arguments) {
+    start(arguments);
+    return wait();
+  }
+  std::string out() const { return content_of(directory_ / "out"); }
+  std::string err() const { return content_of(directory_ / "err"); }
+
+  // The VM of libvirt's test driver is known.
+  bool wait_for_vm() const {
+    for (int i = 0; i < 400; ++i) {
+      const Result<Snapshot> snapshot = read_snapshot(runtime());
+      if (snapshot && snapshot->domain_count() > 0) return true;
+      std::this_thread::sleep_for(50ms);
+    }
+    return false;
+  }
+
+  std::filesystem::path directory_;
+  pid_t running_{0};
+};
+
+TEST_F(VmtrafficCollect, CollectsUntilTold) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const pid_t pid = start({"--config", config()});
+    ASSERT_TRUE(wait_for_vm()) << err();
+    kill(pid, signal);
+    EXPECT_EQ(wait(5s), 0) << err();
+    std::filesystem::remove(runtime() / kSnapshotFileName);
+  }
+}
+
+TEST_F(VmtrafficCollect, ShowsWhatAnotherPublishes) {
+  const pid_t collector = start({"--config", config()});
+  ASSERT_TRUE(wait_for_vm()) << err();
+  running_ = 0;
+  EXPECT_EQ(run({"--json", "--config", config()}), 0) << err();
+  const nlohmann::json json = nlohmann::json::parse(out());
+  EXPECT_EQ(json["domains"][0]["name"], "test");
+  EXPECT_EQ(json["writer"]["pid"], collector);
+  EXPECT_EQ(run({"--print", "--runtime-directory", runtime()}), 0) << err();
+  EXPECT_NE(out().find("\ntest  running  "), std::string::npos) << out();
+  kill(start({"--watch", "--runtime-directory", runtime()}), 0);
+  std::this_thread::sleep_for(1500ms);
+  kill(running_, SIGINT);
+  EXPECT_EQ(wait(5s), 0);
+  EXPECT_EQ(out().find('\x1B'), std::string::npos) << "no terminal, no control characters";
+  EXPECT_NE(out().find("\ntest  running  ", out().find("PROBE")), std::string::npos) << "it shows again: " << out();
+  kill(collector, SIGKILL);
+  waitpid(collector, nullptr, 0);
+}
+
+TEST_F(VmtrafficCollect, OnceNeedsNobody) {
+  EXPECT_EQ(run({"--once", "--json", "--config", config()}), 0) << err();
+  EXPECT_EQ(nlohmann::json::parse(out())["domains"][0]["name"], "test");
+  EXPECT_EQ(run({"--once", "--config", config()}), 0) << err();
+  EXPECT_NE(out().find("\ntest  running  "), std::string::npos) << out();
+  EXPECT_FALSE(std::filesystem::exists(runtime() / kSnapshotFileName)) << "--once publishes nothing";
+}
+
+TEST_F(VmtrafficCollect, SaysWhatIsWrong) {
+  EXPECT_EQ(run({"--print", "--runtime-directory", directory_}), 1);
+  EXPECT_EQ(err(), "vmtraffic-collect: there is no snapshot at " + (directory_ / "snapshot").string() +
+                       ": start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect\n");
+  EXPECT_EQ(run({"--config", directory_ / "none.toml"}), 2);
+  EXPECT_NE(err().find((directory_ / "none.toml").string()), std::string::npos) << err();
+  std::ofstream(config()) << "intervall = 1\n";
+  EXPECT_EQ(run({"--config", config()}), 2);
+  EXPECT_NE(err().find("intervall"), std::string::npos) << err();
+  EXPECT_EQ(run({"--nonsense"}), 2);
+  EXPECT_EQ(err(), "vmtraffic-collect: \"--nonsense\" is no option; --help lists them\n");
+  EXPECT_EQ(run({"--help"}), 0);
+}
+
+TEST_F(VmtrafficCollect, RefusesADirectoryThatOthersMayWrite) {
+  std::filesystem::create_directory(runtime());
+  ASSERT_EQ(chmod(runtime().c_str(), 0777), 0);
+  EXPECT_EQ(run({"--config", config()}), 1);
+  EXPECT_NE(err().find("may be written by others"), std::string::npos) << err();
+}
+
+}  // namespace
+}  // namespace vmtraffic::standalone
