@@ -129,7 +129,8 @@ void Sampler::read_links(Nanoseconds now) {
     std::vector<LinkQuery> queries;
     queries.reserve(history_.ledger.keys().size());
     for (const Domain& d : history_.inventory.domains) {
-      for (const Vnic& v : d.vnics) queries.push_back({v.tap, is_active(d.state) ? v.pci : std::nullopt});
+      // A definition may name a tap that another domain uses while this one is off.
+      for (const Vnic& v : d.vnics) queries.push_back(is_active(d.state) ? LinkQuery{v.tap, v.pci} : LinkQuery{});
     }
     links_->watch(std::move(queries));
     watched_ = true;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -175,7 +176,7 @@ std::string version_text(unsigned long v) { return fmt::format("{}.{}.{}", v / 1
 }  // namespace
 
 struct LibvirtConnection::Impl {
-  Connection connection;
+  Connection connection;  // before the handles, which need it
   std::shared_ptr<Callbacks> callbacks;
   std::vector<int> registered;
   std::string hypervisor, version;
@@ -194,12 +195,26 @@ struct LibvirtConnection::Impl {
     }
   }
 
-  // Nothing: no such domain.
-  Result<DomainHandle> find(const DomainUuid& uuid) {
+  // Handles stay good for a domain's whole life, so each is asked for once: a call less whenever the domain is read.
+  std::map<DomainUuid, DomainHandle> handles;
+
+  // A null pointer: no such domain.
+  Result<virDomainPtr> find(const DomainUuid& uuid) {
+    DomainHandle& known = handles[uuid];
+    if (known != nullptr) return known.get();
     ++calls;
-    DomainHandle domain(virDomainLookupByUUID(connection.get(), uuid.octets.data()));
-    if (domain == nullptr && !domain_is_gone()) return last_error("look up a domain");
-    return domain;
+    known.reset(virDomainLookupByUUID(connection.get(), uuid.octets.data()));
+    if (known != nullptr) return known.get();
+    handles.erase(uuid);
+    if (!domain_is_gone()) return last_error("look up a domain");
+    return static_cast<virDomainPtr>(nullptr);
+  }
+
+  // True if the last call failed because the domain is no more; forgets its handle then.
+  bool forget_if_gone(const DomainUuid& uuid) {
+    if (!domain_is_gone()) return false;
+    handles.erase(uuid);
+    return true;
   }
 
   // Sorted.
@@ -214,7 +229,7 @@ struct LibvirtConnection::Impl {
     return out;
   }
 
-  Result<std::vector<DomainStats>> bulk_stats();
+  Result<std::vector<DomainStats>> bulk_stats(bool cpu_time);
 };
 
 LibvirtConnection::LibvirtConnection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -226,8 +241,9 @@ Result<std::unique_ptr<LibvirtConnection>> LibvirtConnection::open(const std::st
   ++impl->calls;
   if (impl->connection == nullptr) return last_error(fmt::format("connect to {}", printable(uri)));
   virConnectPtr c = impl->connection.get();
-  // A blocked call then returns after three seconds; drivers inside the library (test:///) have no keepalive and no need of it.
-  virConnectSetKeepAlive(c, 1, 3);
+  // A blocked call then returns after fifteen seconds at most; nobody waits for it, and each probe costs both sides a wake-up.
+  // Drivers inside the library (test:///) have no keepalive and no need of it.
+  virConnectSetKeepAlive(c, 5, 2);
   impl->callbacks = std::make_shared<Callbacks>(Callbacks{std::move(on_event), std::move(on_close)});
   auto* opaque = new std::shared_ptr<Callbacks>(impl->callbacks);
   if (virConnectRegisterCloseCallback(c, on_closed, opaque, free_callbacks) != 0) delete opaque;
@@ -261,9 +277,12 @@ Result<std::vector<ListedDomain>> LibvirtConnection::list() {
   const int n = virConnectListAllDomains(impl_->connection.get(), &list.items, 0);
   if (n < 0) return last_error("list domains");
   std::vector<ListedDomain> out;
+  impl_->handles.clear();
   for (int i = 0; i < n; ++i) {
     virDomainPtr d = list.items[i];
     out.push_back({uuid_of(d), name_of(d), virDomainGetID(d) != static_cast<unsigned>(-1), false, false});
+    virDomainRef(d);
+    impl_->handles[out.back().uuid].reset(d);
   }
   // Two filtered listings instead of two calls a domain.
   const auto persistent = impl_->uuids(VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
@@ -277,10 +296,11 @@ Result<std::vector<ListedDomain>> LibvirtConnection::list() {
   return out;
 }
 
-Result<std::vector<DomainStats>> LibvirtConnection::Impl::bulk_stats() {
+Result<std::vector<DomainStats>> LibvirtConnection::Impl::bulk_stats(bool cpu_time) {
   virDomainStatsRecordPtr* records = nullptr;
   ++calls;
-  const int n = virConnectGetAllDomainStats(connection.get(), VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL, &records,
+  const unsigned groups = VIR_DOMAIN_STATS_STATE | (cpu_time ? static_cast<unsigned>(VIR_DOMAIN_STATS_CPU_TOTAL) : 0u);
+  const int n = virConnectGetAllDomainStats(connection.get(), groups, &records,
                                             VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
   if (n < 0) return last_error("read domain statistics");
   const std::unique_ptr<virDomainStatsRecordPtr, CloseWith<virDomainStatsRecordListFree>> owner(records);
@@ -300,9 +320,9 @@ Result<std::vector<DomainStats>> LibvirtConnection::Impl::bulk_stats() {
   return out;
 }
 
-Result<std::vector<DomainStats>> LibvirtConnection::stats(const std::vector<DomainUuid>& active) {
+Result<std::vector<DomainStats>> LibvirtConnection::stats(const std::vector<DomainUuid>& active, bool cpu_time) {
   if (impl_->bulk) {
-    auto stats = impl_->bulk_stats();
+    auto stats = impl_->bulk_stats(cpu_time);
     if (stats.ok() || !is_unsupported()) return stats;
     impl_->bulk = false;  // decided once a connection
   }
@@ -324,15 +344,15 @@ Result<std::optional<DomainStats>> LibvirtConnection::state(const DomainUuid& uu
   int state = 0;
   int reason = 0;
   ++impl_->calls;
-  if (virDomainGetState(domain->get(), &state, &reason, 0) < 0) {
-    if (domain_is_gone()) return std::optional<DomainStats>{};
+  if (virDomainGetState(*domain, &state, &reason, 0) < 0) {
+    if (impl_->forget_if_gone(uuid)) return std::optional<DomainStats>{};
     return last_error("read a domain's state");
   }
   s.state = state_of(state);
   s.reason = reason;
   virDomainInfo info{};
   ++impl_->calls;
-  if (is_active(s.state) && virDomainGetInfo(domain->get(), &info) == 0) s.cpu_time_ns = info.cpuTime;
+  if (is_active(s.state) && virDomainGetInfo(*domain, &info) == 0) s.cpu_time_ns = info.cpuTime;
   return std::optional(s);
 }
 
@@ -341,9 +361,9 @@ Result<std::optional<std::string>> LibvirtConnection::xml(const DomainUuid& uuid
   if (!domain) return domain.error();
   if (*domain == nullptr) return std::optional<std::string>{};
   ++impl_->calls;
-  const CString xml(virDomainGetXMLDesc(domain->get(), 0));
+  const CString xml(virDomainGetXMLDesc(*domain, 0));
   if (xml == nullptr) {
-    if (domain_is_gone()) return std::optional<std::string>{};
+    if (impl_->forget_if_gone(uuid)) return std::optional<std::string>{};
     return last_error("read a domain's XML");
   }
   return std::optional<std::string>(xml.get());
@@ -355,14 +375,14 @@ Result<std::optional<ListedDomain>> LibvirtConnection::look_up(const DomainUuid&
   if (*domain == nullptr) return std::optional<ListedDomain>{};
   impl_->calls += 3;
   int autostart = 0;
-  const int active = virDomainIsActive(domain->get());
-  const int persistent = virDomainIsPersistent(domain->get());
+  const int active = virDomainIsActive(*domain);
+  const int persistent = virDomainIsPersistent(*domain);
   if (active < 0 || persistent < 0) {
-    if (domain_is_gone()) return std::optional<ListedDomain>{};
+    if (impl_->forget_if_gone(uuid)) return std::optional<ListedDomain>{};
     return last_error("look up a domain");
   }
-  if (virDomainGetAutostart(domain->get(), &autostart) < 0) autostart = 0;  // transient domains have none
-  return std::optional(ListedDomain{uuid, name_of(domain->get()), active == 1, persistent == 1, autostart != 0});
+  if (virDomainGetAutostart(*domain, &autostart) < 0) autostart = 0;  // transient domains have none
+  return std::optional(ListedDomain{uuid, name_of(*domain), active == 1, persistent == 1, autostart != 0});
 }
 
 Result<std::vector<DhcpLease>> LibvirtConnection::dhcp_leases() {
@@ -394,7 +414,7 @@ Result<std::vector<std::optional<std::uint64_t>>> LibvirtConnection::interface_s
   if (*domain == nullptr) return Error{ErrorCode::kMissing, "the domain is gone"};
   virDomainInterfaceStatsStruct s{};
   ++impl_->calls;
-  if (virDomainInterfaceStats(domain->get(), device.c_str(), &s, sizeof(s)) != 0) return last_error("read a vNIC's statistics");
+  if (virDomainInterfaceStats(*domain, device.c_str(), &s, sizeof(s)) != 0) return last_error("read a vNIC's statistics");
   const auto known = [](long long v) { return v < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(v)); };
   return std::vector{known(s.rx_bytes), known(s.rx_packets), known(s.rx_errs), known(s.rx_drop), known(s.tx_bytes), known(s.tx_packets), known(s.tx_errs), known(s.tx_drop)};
 }

@@ -1,5 +1,5 @@
 // libvirt's event loop is one per process, and collectd's virt plugin may run it as well: we register the default implementation (again, which is
-// harmless) and run it from one thread of ours, which a timer wakes so that it can end.
+// harmless) and run it from one thread of ours, which a timer wakes when it is to end.
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
@@ -18,6 +18,7 @@ struct Loop {
   std::condition_variable ended;
   bool running{false};
   bool stop{false};
+  int timer{-1};  // fires only to end the loop
 };
 
 // Never destroyed: libvirt may call back while the process ends.
@@ -30,7 +31,6 @@ void wake(int, void*) noexcept {}
 void silent(void*, virErrorPtr) noexcept {}
 
 void run(Loop& l) {
-  const int timer = virEventAddTimeout(300, wake, nullptr, nullptr);
   while (true) {
     {
       const std::lock_guard lock(l.mutex);
@@ -38,8 +38,9 @@ void run(Loop& l) {
     }
     if (virEventRunDefaultImpl() < 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
-  if (timer >= 0) virEventRemoveTimeout(timer);
   const std::lock_guard lock(l.mutex);
+  if (l.timer >= 0) virEventRemoveTimeout(l.timer);
+  l.timer = -1;
   l.running = false;
   l.ended.notify_all();
 }
@@ -50,10 +51,14 @@ void ensure_libvirt_event_loop() {
   Loop& l = loop();
   const std::lock_guard lock(l.mutex);
   l.stop = false;
-  if (l.running) return;
+  if (l.running) {
+    if (l.timer >= 0) virEventUpdateTimeout(l.timer, -1);
+    return;
+  }
   virInitialize();
   virSetErrorFunc(nullptr, silent);  // libvirt prints on standard error unless told otherwise; we report each error ourselves
   virEventRegisterDefaultImpl();
+  l.timer = virEventAddTimeout(-1, wake, nullptr, nullptr);
   l.running = true;
   std::thread([&l] { run(l); }).detach();
 }
@@ -62,6 +67,7 @@ void stop_libvirt_event_loop() {
   Loop& l = loop();
   std::unique_lock lock(l.mutex);
   l.stop = true;
+  if (l.timer >= 0) virEventUpdateTimeout(l.timer, 0);
   l.ended.wait_for(lock, std::chrono::seconds(1), [&] { return !l.running; });
 }
 

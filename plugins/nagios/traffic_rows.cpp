@@ -163,6 +163,10 @@ class WorstRows {
     tally_.measured += row.kind == RowKind::kMeasured;
     tally_.waiting += row.kind == RowKind::kNoRateYet || row.kind == RowKind::kNoLimit || row.kind == RowKind::kNoVnic;
     tally_.worst = worse(tally_.worst, row.state);
+    if (trimmed_ && !worse_row(row, rows_[limit_ - 1])) {
+      largest_hidden_ = std::max(largest_hidden_, row.largest());
+      return;
+    }
     rows_.push_back(row);
     if (rows_.size() >= 2 * limit_ + kSlack) trim();
   }
@@ -183,9 +187,11 @@ class WorstRows {
     std::partial_sort(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(kept), rows_.end(), worse_row);
     for (std::size_t i = kept; i < rows_.size(); ++i) largest_hidden_ = std::max(largest_hidden_, rows_[i].largest());
     rows_.resize(kept);
+    trimmed_ = kept == limit_;  // from here on the first `limit_` are known, whatever is added behind them
   }
 
-  std::size_t limit_;
+  std::size_t limit_;  // at least 1
+  bool trimmed_{false};
   std::vector<Row> rows_;
   double largest_hidden_{-1};
   Tally tally_;

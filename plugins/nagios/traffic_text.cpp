@@ -36,7 +36,13 @@ TrafficText::TrafficText(const Snapshot& snapshot, const TrafficOptions& options
 }
 
 bool TrafficText::is_shared(std::string_view name) const {
-  if (!sorted_) return std::count(names_.begin(), names_.end(), name) > 1;
+  if (!sorted_) {
+    // Names of a host mostly begin alike ("instance-0000…") and end differently.
+    const auto same = [&](std::string_view other) {
+      return other.size() == name.size() && (name.empty() || other.back() == name.back()) && other == name;
+    };
+    return std::count_if(names_.begin(), names_.end(), same) > 1;
+  }
   const auto [first, last] = std::equal_range(names_.begin(), names_.end(), name);
   return last - first > 1;
 }

@@ -327,7 +327,7 @@ TEST(HostileOctets, DoNoHarm) {
     }
     Bytes changed = whole;
     for (std::size_t i = 0; i < changed.size(); ++i) {
-      for (const std::byte value : {std::byte{0}, std::byte{1}, std::byte{0x7F}, std::byte{0xFF}}) {
+      for (const std::byte value : {std::byte{0}, std::byte{0xFF}}) {
         changed[i] = value;
         read_all(changed);
       }

@@ -10,9 +10,8 @@ add_test(NAME snmp.lint COMMAND ${CMAKE_CURRENT_LIST_DIR}/snmp_lint ${SMILINT} $
 set_tests_properties(snmp.lint PROPERTIES SKIP_RETURN_CODE 77)
 
 # Behind a real snmpd.
-if(TARGET make_snapshot)
-  find_package(Python3 REQUIRED COMPONENTS Interpreter)
-  add_test(NAME snmp.master COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/snmp_master_test.py
-    $<TARGET_FILE:vmtraffic-agentx> $<TARGET_FILE:make_snapshot>)
-  set_tests_properties(snmp.master PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
-endif()
+include(${PROJECT_SOURCE_DIR}/tests/bench/make_snapshot.cmake)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME snmp.master COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/snmp_master_test.py
+  $<TARGET_FILE:vmtraffic-agentx> $<TARGET_FILE:make_snapshot>)
+set_tests_properties(snmp.master PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)

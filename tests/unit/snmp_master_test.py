@@ -21,6 +21,7 @@ AGENT, MAKE_SNAPSHOT = sys.argv[1:3] if len(sys.argv) > 2 else ("", "")
 VM_MIB = ".1.3.6.1.2.1.236"
 TRAFFIC = ".1.3.6.1.4.1.8072.9999.9999.6343"
 STATE, NAME, OCTETS = TRAFFIC + ".1.1.1.0", TRAFFIC + ".1.2.1.3", TRAFFIC + ".1.2.1.12"
+SYSTEM_STATE = "/var/lib/snmp/cert_indexes"  # what net-snmp makes unless told otherwise
 FRESH, STALE, ABSENT = "INTEGER: 1", "INTEGER: 2", "INTEGER: 3"
 
 
@@ -54,6 +55,7 @@ class MasterTest(unittest.TestCase):
         for name in ("run", "state", "persist"):
             (self.home / name).mkdir(mode=0o750)
         self.port = free_port()
+        self.system_state = os.path.exists(SYSTEM_STATE)
         (self.home / "snmpd.conf").write_text(
             "rocommunity public 127.0.0.1\nmaster agentx\n"
             f"agentXSocket {self.home}/master\nsysDescr private master of a test\n")
@@ -121,9 +123,8 @@ class MasterTest(unittest.TestCase):
             walked = self.snmp("snmpwalk", root)
             self.assertGreater(len(walked), 50)
             self.assertEqual(walked, sorted(walked, key=lambda one: oid_key(one[0])))
-            moving = "Timeticks: ", "0:"  # ages go on between two requests
-            steady = [one for one in walked if not re.match(r"\d+(:\d+)*(\.\d+)?$|Timeticks", one[1])]
-            self.assertGreater(len(steady), 50, moving)
+            steady = [one for one in walked if not re.match(r"\d+$", one[1])]  # without Timeticks, which go on between two requests
+            self.assertGreater(len(steady), 50)
             for start in range(0, len(steady), 25):
                 some = steady[start:start + 25]
                 self.assertEqual(self.snmp("snmpget", *(oid for oid, _ in some)), some)
@@ -132,8 +133,10 @@ class MasterTest(unittest.TestCase):
 
     def test_ends_of_columns_tables_and_subtrees(self):
         self.serve()
+
         def next_of(oid):
             return self.snmp("snmpgetnext", oid)[0][0]
+
         self.assertEqual(next_of(NAME + ".3.2"), TRAFFIC + ".1.2.1.4.1.1")           # last row: next column
         self.assertEqual(next_of(TRAFFIC + ".1.2.1.43.3.2"), TRAFFIC + ".1.3.1.2.1")  # last column: next table
         self.assertEqual(next_of(VM_MIB + ".1.4.1.17.3"), VM_MIB + ".1.8.1.2.1.1")
@@ -152,7 +155,7 @@ class MasterTest(unittest.TestCase):
         rows = self.snmp("snmpbulkget", "-Cr6", *columns)
         expected = [(f"{column}.{vm}.{vnic}", f"Counter64: {1_000_000 * (2 * (vm - 1) + vnic) + metric}")
                     for vm in (1, 2, 3) for vnic in (1, 2) for metric, column in enumerate(columns)]
-        self.assertEqual([(oid, re.sub(r"^(\d)", r"Counter64: \1", value)) for oid, value in rows], expected)
+        self.assertEqual(rows, expected)
 
     def test_absent_values_are_absent_instances(self):
         self.serve("--domains", "2", "--down", "--interval", "3600")
@@ -174,8 +177,7 @@ class MasterTest(unittest.TestCase):
             self.start_master()
             wait_for(lambda: self.value(STATE) == FRESH, f"rows after the master's {ending.name}")
         self.assertLess(self.stop_agent(), 2)
-        self.assertFalse(os.listdir(self.home / "persist") and Path("/var/lib/snmp/cert_indexes").exists() and
-                         os.stat("/var/lib/snmp/cert_indexes").st_ctime > os.stat(self.home).st_ctime, "net-snmp left something behind")
+        self.assertEqual(os.path.exists(SYSTEM_STATE), self.system_state, "net-snmp left something behind")
 
     def test_ends_while_the_master_hangs(self):
         self.serve()

@@ -29,6 +29,7 @@ from . import LAB_DIR, LabError
 
 MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "failover", "net_failover", "virtio_net")
 HTTP_FILE_MIB = 4
+KERNEL_ROOTS = (Path("/"), Path(__file__).resolve().parents[3] / "build" / "guest-kernel")  # the host's own, else the one of tools/setup
 QUIET_NEIGHBOURS_S = 3600
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -149,11 +150,11 @@ class GuestImage:
 
 def guest_image() -> GuestImage:
     """The kernel and the initramfs, built when the cache (VMTRAFFIC_LAB_CACHE, else the sandbox's own directory) lacks it."""
-    kernels = sorted(Path("/boot").glob("vmlinuz-*-cloud-amd64"))
+    kernels = [kernel for root in KERNEL_ROOTS for kernel in sorted((root / "boot").glob("vmlinuz-*-cloud-amd64"), reverse=True)]
     busybox = Path("/bin/busybox")
     if not kernels or not busybox.exists():
-        raise LabError("A guest needs a kernel and a busybox: install linux-image-cloud-amd64 and busybox-static.")
-    kernel = kernels[-1]
+        raise LabError("A guest needs a kernel and a busybox: run tools/setup.")
+    kernel = kernels[0]
     cache = Path(os.environ.get("VMTRAFFIC_LAB_CACHE") or LAB_DIR / "cache")
     init = INIT % {"quiet_s": QUIET_NEIGHBOURS_S, "modules": " ".join(MODULES), "mib": HTTP_FILE_MIB}
     image = cache / f"guest-{kernel.name}-{zlib.crc32(init.encode()):08x}.cpio"
@@ -161,17 +162,17 @@ def guest_image() -> GuestImage:
         cache.mkdir(parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(dir=cache)  # another thread or sandbox may be building the same
         with open(handle, "wb") as file:
-            file.write(archive(kernel.name.removeprefix("vmlinuz-"), busybox, init))
+            file.write(archive(kernel, busybox, init))
         os.rename(unfinished, image)
     return GuestImage(kernel, image)
 
 
-def archive(release: str, busybox: Path, init: str) -> bytes:
+def archive(kernel: Path, busybox: Path, init: str) -> bytes:
     parts = [entry(directory, stat.S_IFDIR | 0o755) for directory in ("bin", "dev", "etc", "modules", "proc", "root", "sys", "tmp")]
     parts.append(entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1)))
     parts.append(entry("bin/busybox", stat.S_IFREG | 0o755, busybox.read_bytes()))
     for module in MODULES:
-        parts.append(entry(f"modules/{module}.ko", stat.S_IFREG | 0o644, module_bytes(release, module)))
+        parts.append(entry(f"modules/{module}.ko", stat.S_IFREG | 0o644, module_bytes(kernel, module)))
     parts.append(entry("init", stat.S_IFREG | 0o755, init.encode()))
     parts.append(entry("TRAILER!!!", 0))
     return b"".join(parts)
@@ -185,9 +186,10 @@ def entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0,
     return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
 
 
-def module_bytes(release: str, module: str) -> bytes:
+def module_bytes(kernel: Path, module: str) -> bytes:
     """A kernel module's bytes, unpacked: kernels differ in whether they pack them."""
-    for path in Path("/lib/modules", release).rglob(f"{module}.ko*"):
+    release = kernel.name.removeprefix("vmlinuz-")
+    for path in (kernel.parents[1] / "lib/modules" / release).rglob(f"{module}.ko*"):
         if path.suffix == ".ko":
             return path.read_bytes()
         tool = {".xz": "xz", ".zst": "zstd"}.get(path.suffix)

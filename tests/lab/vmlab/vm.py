@@ -5,6 +5,7 @@ What to know:
   it is counted late, but not lost, up to the tap's queue of 1,000 frames.
 - A card has no boot ROM here, since a VM with nothing to boot from would shout for a DHCP server through it.
 - A vNIC whose link is set down still gets what its bridge floods: the host counts those frames as handed over, the guest never sees them.
+- A busy machine may not emulate the timer in time, and the guest's kernel then gives up at its start: hence no_timer_check.
 - Several vNICs belong in several IP networks. In one, Linux answers ARP for any of its addresses on any card, and traffic takes odd ways.
 """
 
@@ -113,7 +114,7 @@ class Vm:
         if not self.tiny:
             image = guest_image()
             addresses = " ".join(f"lab.ip={nic.mac}={nic.ip}" for nic in self.nics if nic.ip)
-            boot = (f"<kernel>{image.kernel}</kernel><initrd>{image.initramfs}</initrd><cmdline>console=ttyS0 quiet loglevel=1 panic=-1 "
+            boot = (f"<kernel>{image.kernel}</kernel><initrd>{image.initramfs}</initrd><cmdline>console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check "
                     f"ipv6.disable=1 net.ifnames=0 mitigations=off {addresses}</cmdline>")
             serial = (f"<serial type='file'><source path='{self.console}'/><target port='0'/></serial>"
                       f"<serial type='unix'><source mode='bind' path='{self.directory}/line'/><target port='1'/></serial>")
