@@ -32,12 +32,10 @@ Config with_host(Config config) {
   return config;
 }
 
-std::chrono::nanoseconds duration(double seconds) { return std::chrono::nanoseconds(static_cast<Nanoseconds>(seconds * static_cast<double>(kSecond))); }
-
 }  // namespace
 
 struct Collector::Impl {
-  explicit Impl(Options o) : options(std::move(o)), history(static_cast<Nanoseconds>(options.config.interval_s * static_cast<double>(kSecond))) {}
+  explicit Impl(Options o) : options(std::move(o)), history(nanoseconds(options.config.interval_s)) {}
 
   const Options options;
   std::mutex mutex;
@@ -114,7 +112,7 @@ bool Collector::Impl::sleep_until(std::chrono::steady_clock::time_point when) {
 }
 
 void Collector::Impl::run() {
-  const auto interval = duration(options.config.interval_s);
+  const std::chrono::nanoseconds interval(nanoseconds(options.config.interval_s));
   auto next = std::chrono::steady_clock::now();
   health.name = "collector";
   health.since_boottime = options.clock.boottime();
@@ -218,7 +216,7 @@ void Collector::Impl::tick() {
 
 Result<std::vector<std::byte>> sample_once(const Config& config, const Log& log, std::chrono::milliseconds gap, std::chrono::milliseconds patience) {
   const Config named = with_host(config);
-  History history(static_cast<Nanoseconds>(named.interval_s * static_cast<double>(kSecond)));
+  History history(nanoseconds(named.interval_s));
   Sampler sampler({named, "vmtraffic-collect", log, system_clock()}, history);
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!sampler.settled() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -36,10 +36,10 @@ void History::follow(const Snapshot& snapshot) {
   followed_writer_ = fmt::format("{}/{}", info.writer_pid, info.writer_program);
 }
 
-Sampler::Sampler(Options options, History& history) : options_(std::move(options)), history_(history) {
-  const auto ns = [](double s) { return static_cast<Nanoseconds>(s * static_cast<double>(kSecond)); };
+Sampler::Sampler(Options options, History& history)
+    : options_(std::move(options)), interval_(nanoseconds(options_.config.interval_s)), history_(history) {
   for (const std::string& uri : options_.config.libvirt.uris) {
-    LibvirtProbeOptions o{uri, ns(options_.config.interval_s), ns(options_.config.libvirt.refresh_interval_s), {}, options_.log, options_.clock};
+    LibvirtProbeOptions o{uri, interval_, nanoseconds(options_.config.libvirt.refresh_interval_s), {}, options_.log, options_.clock};
     for (const Domain& d : history_.inventory.domains) {
       if (d.connection == uri) o.seed.push_back(d);
     }
@@ -165,7 +165,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   const Nanoseconds wall = options_.clock.walltime();
   const auto steps = history_.ledger.sample(readings_, now);
   history_.windows.advance(now, history_.ledger.totals(), steps);
-  history_.events.expire(now);
+  history_.events.expire(now, interval_);
   if (encoded_generation_ != history_.inventory_generation) {
     inventory_part_ = encode_inventory(history_.inventory);
     encoded_generation_ = history_.inventory_generation;
@@ -182,7 +182,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   out.header.sequence = ++history_.sequence;
   out.header.sampled_boottime = now;
   out.header.sampled_walltime = wall;
-  out.header.interval = static_cast<Nanoseconds>(options_.config.interval_s * static_cast<double>(kSecond));
+  out.header.interval = interval_;
   out.header.inventory_generation = history_.inventory_generation;
   out.header.writer_pid = static_cast<std::uint32_t>(getpid());
   out.header.writer_program = options_.program;

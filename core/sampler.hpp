@@ -66,6 +66,7 @@ class Sampler {
   std::vector<ProbeHealth> health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const;
 
   Options options_;
+  Nanoseconds interval_;
   History& history_;
   std::vector<std::unique_ptr<LibvirtProbe>> libvirt_;
   std::vector<std::uint64_t> generations_;

@@ -14,6 +14,7 @@ namespace vmtraffic {
 // Nanoseconds of CLOCK_BOOTTIME unless a name says otherwise. Meaningful only together with a boot id.
 using Nanoseconds = std::int64_t;
 inline constexpr Nanoseconds kSecond = 1'000'000'000;
+constexpr Nanoseconds nanoseconds(double seconds) { return static_cast<Nanoseconds>(seconds * static_cast<double>(kSecond)); }
 
 struct MacAddress {
   std::array<std::uint8_t, 6> octets{};

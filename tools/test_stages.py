@@ -233,6 +233,7 @@ def main() -> int:
     if unknown := [name for name in names if name not in STAGES]:
         parser.error(f"there is no stage {', '.join(unknown)}: say {', '.join(STAGES)}")
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended too
     LOGS.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     total, lines = Tally(), []

@@ -454,7 +454,6 @@ Status LibvirtProbe::State::refresh() {
     k.domain.persistent = l.persistent;
     k.domain.autostart = l.autostart;
     if (l.active != is_active(k.domain.state)) dirty.insert(l.uuid);
-    k.numbers.confirmed_boottime = now();
     for (Vnic& v : k.domain.vnics) {
       const auto lease = leases.find(v.mac);
       std::vector<std::string> addresses = lease == leases.end() ? std::vector<std::string>{} : lease->second;

@@ -246,7 +246,7 @@ VnicRow Snapshot::vnic(std::size_t index) const {
   row.addresses = std::span(impl_->addresses).subspan(impl_->first_address[index], impl_->first_address[index + 1] - impl_->first_address[index]);
   if (impl_->numbers == nullptr || index >= size_of(impl_->numbers->totals())) return row;
   const fbs::VnicTotals* t = impl_->numbers->totals()->Get(static_cast<flatbuffers::uoffset_t>(index));
-  const auto total = [&](Metric m) { return (t->present() >> m & 1u) != 0 ? std::optional(t->total()->Get(m)) : std::nullopt; };
+  const auto total = [&](Metric m) { return (unsigned{t->present()} >> m & 1u) != 0 ? std::optional(t->total()->Get(m)) : std::nullopt; };
   row.rx = {total(kRxOctets), total(kRxPackets), total(kRxErrors), total(kRxDrops)};
   row.tx = {total(kTxOctets), total(kTxPackets), total(kTxErrors), total(kTxDrops)};
   if (t->if_index() != 0 && t->present() != 0) row.if_index = t->if_index();

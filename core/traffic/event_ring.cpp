@@ -18,9 +18,9 @@ void EventRing::push(Event event) {
   ++revision_;
 }
 
-void EventRing::expire(Nanoseconds now) {
+void EventRing::expire(Nanoseconds now, Nanoseconds interval) {
   const std::size_t before = ring_.size();
-  while (!ring_.empty() && now - ring_.front().boottime > kKeep) ring_.pop_front();
+  while (!ring_.empty() && now - ring_.front().boottime > std::max(kKeep, 3 * interval)) ring_.pop_front();
   if (ring_.size() != before) ++revision_;
 }
 

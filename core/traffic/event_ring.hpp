@@ -22,13 +22,13 @@ struct Event {
 class EventRing {
  public:
   static constexpr std::size_t kCapacity = 4096;
-  static constexpr Nanoseconds kKeep = 600 * kSecond;
+  static constexpr Nanoseconds kKeep = 600 * kSecond;  // at least
 
   void restore(std::vector<Event> events, std::uint64_t last_sequence);
   // Gives the event its number.
   void push(Event event);
-  // Forgets what is older than kKeep, so that a quiet host's snapshot stays small.
-  void expire(Nanoseconds now);
+  // Forgets what is older than kKeep and three intervals, so that a quiet host's snapshot stays small.
+  void expire(Nanoseconds now, Nanoseconds interval);
 
   std::vector<Event> events() const { return {ring_.begin(), ring_.end()}; }
   std::uint64_t last_sequence() const { return last_sequence_; }

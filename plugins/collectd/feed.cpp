@@ -68,9 +68,8 @@ void Feed::deliver(const std::shared_ptr<const Snapshot>& snapshot, const Sink& 
                                    std::abs(stamp.stepped) / kSecond,
                                    stamp.time == info.sampled_walltime ? "with the new time" : "without a gap and drift to the new time")});
   }
-  const Sample sample{.time = stamp.time, .previous = previous_.get()};
   for (std::size_t first = 0; first < snapshot->domain_count(); first += kBatchDomains) {
-    sink(to_values(*snapshot, names, settings_.mapping, sample, first, kBatchDomains));
+    sink(to_values(*snapshot, names, settings_.mapping, stamp.time, first, kBatchDomains));
   }
   if (settings_.persistent_notification) {
     out.notifications = state_notifications(*snapshot, names, settings_.mapping, stamp.time);

@@ -38,8 +38,8 @@ std::optional<Value> derive(const std::optional<std::uint64_t>& total) {
 
 class Builder {
  public:
-  Builder(const Snapshot& snapshot, const Mapping& mapping, const Sample& sample)
-      : snapshot_(snapshot), info_(snapshot.info()), mapping_(mapping), sample_(sample) {
+  Builder(const Snapshot& snapshot, const Mapping& mapping, Nanoseconds time)
+      : snapshot_(snapshot), info_(snapshot.info()), mapping_(mapping), time_(time) {
     prototype_.plugin = mapping.naming.plugin;
     prototype_.interval = info_.interval;
   }
@@ -50,7 +50,6 @@ class Builder {
     auto metadata = domain_metadata(domain);
     if (mapping_.interfaces) add_interfaces(domain, metadata);
     prototype_.metadata = std::make_shared<const Metadata>(std::move(metadata));
-    add_cpu(domain);
     if (mapping_.domain_state) add_state(domain);
   }
 
@@ -89,41 +88,25 @@ class Builder {
     const auto rx = derive(vnic.rx.*type.counter);
     const auto tx = derive(vnic.tx.*type.counter);
     if (rx && tx) {
-      push(type.both, instance, {*rx, *tx}, sample_.time);
+      push(type.both, instance, {*rx, *tx}, time_);
     } else if (rx) {
-      push(type.rx, instance, {*rx}, sample_.time);
+      push(type.rx, instance, {*rx}, time_);
     } else if (tx) {
-      push(type.tx, instance, {*tx}, sample_.time);
+      push(type.tx, instance, {*tx}, time_);
     }
-  }
-
-  // libvirt answers between the ticks, or not at all: each answer goes out once, with the time of its own.
-  void add_cpu(const DomainRow& domain) {
-    const auto value = derive(domain.cpu_time_ns);
-    if (!value || !domain.confirmed_boottime || !is_active(domain.state)) return;
-    const Nanoseconds age = info_.sampled_boottime - *domain.confirmed_boottime;
-    if (age > kStaleAfterIntervals * info_.interval || age < -info_.interval || sent_before(domain)) return;
-    push("virt_cpu_total", "", {*value}, sample_.time - age);
-  }
-
-  bool sent_before(const DomainRow& domain) const {
-    const auto index = sample_.previous ? sample_.previous->find_domain(domain.uuid) : std::nullopt;
-    if (!index) return false;
-    const auto before = sample_.previous->domain(*index).confirmed_boottime;
-    return before && *domain.confirmed_boottime <= *before;
   }
 
   void add_state(const DomainRow& domain) {
     const bool aged =
         domain.confirmed_boottime && info_.sampled_boottime - *domain.confirmed_boottime > kStaleAfterIntervals * info_.interval;
     if (aged) return;
-    push("domain_state", "", {static_cast<double>(domain.state), static_cast<double>(domain.state_reason)}, sample_.time);
+    push("domain_state", "", {static_cast<double>(domain.state), static_cast<double>(domain.state_reason)}, time_);
   }
 
   const Snapshot& snapshot_;
   const SnapshotInfo info_;
   const Mapping& mapping_;
-  const Sample& sample_;
+  Nanoseconds time_;
   ValueList prototype_;
   std::vector<ValueList> lists_;
 };
@@ -155,7 +138,7 @@ Metadata domain_metadata(const DomainRow& domain) {
   return metadata;
 }
 
-std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, const Sample& sample,
+std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time,
                                  std::size_t first, std::size_t count) {
   Builder builder(snapshot, mapping, sample);
   const std::size_t domains = snapshot.domain_count();

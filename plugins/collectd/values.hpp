@@ -1,9 +1,10 @@
 // A snapshot as collectd's value lists. Pure: the boundary (boundary.cpp) copies them into collectd's structures.
 //
 // Types are those of types.db and of collectd's virt plugin, so that neither a TypesDB line nor a new graph is needed:
-//   if_octets, if_packets, if_errors, if_dropped   per vNIC: rx, tx, the guest's directions; if_rx_octets … where only one direction is
-//   known virt_cpu_total                                 per domain: ns domain_state                                   per domain, on
-//   request: state, reason
+//   if_octets, if_packets, if_errors, if_dropped   per vNIC: rx, tx, the guest's directions
+//   if_rx_octets, …                                where only one direction is known
+//   domain_state                                   per domain, on request: state, reason
+// virt's virt_cpu_total is not sent: CPU times cost libvirtd most of what virt costs, so they are read seldom (ADR 0005).
 // What the snapshot does not know is left out.
 #pragma once
 
@@ -45,13 +46,8 @@ struct Mapping {
   bool domain_state{false};  // ExtraStats "domain_state"
 };
 
-struct Sample {
-  Nanoseconds time{0};                // of the counters, for collectd
-  const Snapshot* previous{nullptr};  // the one sent before
-};
-
-// Of all domains, or of those from `first` on, at most `count`: a thousand domains make some megabytes of lists.
-std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, const Sample& sample,
+// With `time`, ns since 1970, as the sample's time. Of all domains, or of those from `first` on, at most `count`: a thousand domains make some megabytes of lists.
+std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time,
                                  std::size_t first = 0, std::size_t count = static_cast<std::size_t>(-1));
 
 // Who a domain is, for the metadata of values and notifications.

@@ -99,6 +99,7 @@ using Cells = std::vector<std::string>;
 
 std::vector<std::size_t> widths_of(const std::vector<Column>& columns, const std::vector<Cells>& rows) {
   std::vector<std::size_t> widths;
+  widths.reserve(columns.size());
   for (const Column& column : columns) widths.push_back(column.title.size());
   for (const Cells& cells : rows) {
     for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], width_of(cells[i]));
@@ -156,6 +157,7 @@ std::vector<std::size_t> domains_by_name(const Snapshot& snapshot) {
   for (std::size_t index = 0; index < snapshot.domain_count(); ++index) names.emplace_back(snapshot.domain(index).name, index);
   std::sort(names.begin(), names.end());
   std::vector<std::size_t> order;
+  order.reserve(names.size());
   for (const auto& [name, index] : names) order.push_back(index);
   return order;
 }

@@ -156,11 +156,10 @@ class Values(unittest.TestCase):
         self.assertEqual(hosts - long, {"web", "a\\x2f..\\x2fb \\x1b[31m\\x0a'\"=|;\\\\\\xff", "\\x2e."})
         mac = "52:54:00:00:00:0%d"
         self.assertEqual({name for name in files if name.startswith("web/")},
-                         {f"web/vmtraffic/{type_}-{mac % 1}{suffix}" for type_ in self.COUNTERS for suffix in ("", "-1")}
-                         | {"web/vmtraffic/virt_cpu_total"})
-        places = {self.place(published, name, rows) for name, rows in files.items() if not name.endswith("virt_cpu_total")}
+                         {f"web/vmtraffic/{type_}-{mac % 1}{suffix}" for type_ in self.COUNTERS for suffix in ("", "-1")})
+        places = {self.place(published, name, rows) for name, rows in files.items()}
         self.assertEqual(places, {1, 2, 3, 4, 5, 6})
-        self.assertEqual(len(files), 4 * 6 + 5)
+        self.assertEqual(len(files), 4 * 6)
         self.assertNotIn("too old", world.text())
 
     COUNTERS = ("if_octets", "if_packets", "if_errors", "if_dropped")
@@ -188,7 +187,7 @@ class Values(unittest.TestCase):
         world.stop()
         self.assertEqual(sorted(world.files()), sorted(f"{name}/{what}" for what in
                                                        ("if_octets-vnet2", "if_packets-vnet2", "if_errors-vnet2", "if_dropped-vnet2",
-                                                        "virt_cpu_total", "domain_state")))
+                                                        "domain_state")))
         self.assertEqual(world.files()[f"{name}/domain_state"][0][1:], ["1.000000", "1.000000"])
 
     def test_metadata_reaches_the_writers(self):
@@ -231,7 +230,7 @@ class Notifications(unittest.TestCase):
         world.start("")
         until(lambda: len(self.PATTERN.findall(world.text())) >= 4, 15, "four notifications")
         world.stop()
-        rows = len(world.files()["web/vmtraffic/virt_cpu_total"])
+        rows = len(world.files()["web/vmtraffic/if_octets-52:54:00:00:00:01"])
         # One event a snapshot; those of the first one seen were before our time.
         self.assertIn(len(self.PATTERN.findall(world.text())), (rows - 1, rows))
 
@@ -299,7 +298,7 @@ class BesideVirt(unittest.TestCase):
                 world.publish(1.0)
                 world.start("", load, virt)
                 until(lambda: any("/virt/" in name for name in world.files()), 15, "values of virt")
-                until(lambda: "web/vmtraffic/virt_cpu_total" in world.files(), 15, "values of vmtraffic")
+                until(lambda: "web/vmtraffic/if_octets-52:54:00:00:00:01" in world.files(), 15, "values of vmtraffic")
                 self.assertLess(world.stop(), 5)
                 world.end_publisher()
 

@@ -11,9 +11,9 @@ using testing::ElementsAre;
 
 constexpr Nanoseconds kTime = 1'700'000'000 * kSecond;
 
-std::vector<ValueList> values(const SnapshotContent& content, const Mapping& mapping = {}, const Snapshot* previous = nullptr) {
+std::vector<ValueList> values(const SnapshotContent& content, const Mapping& mapping = {}) {
   const auto snapshot = make_snapshot(content);
-  return to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, {.time = kTime, .previous = previous});
+  return to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, kTime);
 }
 
 std::vector<std::string> identifiers(const std::vector<ValueList>& lists) {
@@ -60,7 +60,6 @@ TEST(Values, WholeListsOfOneDomain) {
                                                     expected("if_packets", mac, {Derive{101}, Derive{105}}, of_vnic),
                                                     expected("if_errors", mac, {Derive{102}, Derive{106}}, of_vnic),
                                                     expected("if_dropped", mac, {Derive{103}, Derive{107}}, of_vnic),
-                                                    expected("virt_cpu_total", "", {Derive{5'000'000'000}}, of_domain, kTime - 2 * kSecond),
                                                     expected("domain_state", "", {1.0, 1.0}, of_domain)));
 }
 
@@ -96,7 +95,7 @@ TEST(Values, ATotalThatDeriveCannotSayIsLeftOut) {
   EXPECT_EQ(lists[0].values, std::vector<Value>{Derive{std::numeric_limits<Derive>::max()}});
 }
 
-TEST(Values, PausedDomainsStayAndDomainsThatAreOffHaveNoCpu) {
+TEST(Values, PausedDomainsStayAndDomainsThatAreOffHaveTheirStateAlone) {
   Domain paused = make_domain(1, "paused", {make_vnic(1, "vnet7")});
   paused.state = DomainState::kPaused;
   Domain off = make_domain(2, "off", {make_vnic(2, "")});
@@ -109,22 +108,7 @@ TEST(Values, PausedDomainsStayAndDomainsThatAreOffHaveNoCpu) {
   EXPECT_THAT(identifiers(values(content, mapping)),
               ElementsAre("paused/vmtraffic/if_octets-52:54:00:00:00:01", "paused/vmtraffic/if_packets-52:54:00:00:00:01",
                           "paused/vmtraffic/if_errors-52:54:00:00:00:01", "paused/vmtraffic/if_dropped-52:54:00:00:00:01",
-                          "paused/vmtraffic/virt_cpu_total", "paused/vmtraffic/domain_state", "off/vmtraffic/domain_state"));
-}
-
-TEST(Values, CpuTimeGoesOutOncePerAnswerOfLibvirt) {
-  SnapshotContent content = make_content({make_domain(1, "web")});
-  const auto confirm = [&](Nanoseconds at) { content.numbers.domains[0] = {.cpu_time_ns = 5, .confirmed_boottime = at}; };
-  confirm(995 * kSecond);
-  const auto before = make_snapshot(content);
-  EXPECT_EQ(values(content).size(), 1U);
-  EXPECT_EQ(values(content, {}, before.get()).size(), 0U);  // the same answer again
-  confirm(1001 * kSecond);                                  // answered between the sample and its publication
-  const auto later = values(content, {}, before.get());
-  ASSERT_EQ(later.size(), 1U);
-  EXPECT_EQ(later[0].time, kTime + kSecond);
-  confirm(969 * kSecond);  // libvirt hangs
-  EXPECT_EQ(values(content).size(), 0U);
+                          "paused/vmtraffic/domain_state", "off/vmtraffic/domain_state"));
 }
 
 TEST(Values, AStateThatLibvirtHasNotConfirmedForLongIsNotTold) {
@@ -164,9 +148,8 @@ TEST(Values, SelectionByConnectionDomainAndInterface) {
 
 TEST(Values, WithoutInterfacesOnlyDomainsAreTold) {
   SnapshotContent content = make_content({make_domain(1, "web", {make_vnic(1, "vnet7")})});
-  content.numbers.domains[0] = {.cpu_time_ns = 5, .confirmed_boottime = 1000 * kSecond};
-  EXPECT_THAT(identifiers(values(content, {.naming = {}, .selection = {}, .interfaces = false})),
-              ElementsAre("web/vmtraffic/virt_cpu_total"));
+  EXPECT_THAT(identifiers(values(content, {.naming = {}, .selection = {}, .interfaces = false, .domain_state = true})),
+              ElementsAre("web/vmtraffic/domain_state"));
 }
 
 TEST(Values, MetadataIsPrintableAndBounded) {

@@ -30,7 +30,9 @@ TEST(EventRing, GoesOnAfterAHandOver) {
 TEST(EventRing, KeepsItsNumberWhenAllHaveExpired) {
   EventRing ring;
   ring.push(event(kSecond));
-  ring.expire(kSecond + EventRing::kKeep + 1);
+  ring.expire(kSecond + EventRing::kKeep + 1, 400 * kSecond);
+  EXPECT_EQ(ring.events().size(), 1u) << "an event is published before it is forgotten";
+  ring.expire(kSecond + EventRing::kKeep + 1, 10 * kSecond);
   EXPECT_TRUE(ring.events().empty());
   EventRing after;
   after.restore({}, ring.last_sequence());
