@@ -168,6 +168,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   history_.events.expire(now, interval_);
   if (encoded_generation_ != history_.inventory_generation) {
     inventory_part_ = encode_inventory(history_.inventory);
+    tags_part_ = encode_tags(history_.inventory);
     encoded_generation_ = history_.inventory_generation;
   }
   if (events_revision_ != history_.events.revision()) {
@@ -191,6 +192,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   out.numbers = &numbers_part_;
   out.health = &health_part_;
   out.events = &events_part_;
+  out.tags = &tags_part_;
   return out;
 }
 

@@ -77,7 +77,7 @@ class Sampler {
   bool watched_{false};
   std::uint64_t events_revision_{~std::uint64_t{0}};
   std::uint64_t encoded_generation_{~std::uint64_t{0}};
-  EncodedPart inventory_part_, numbers_part_, health_part_, events_part_;
+  EncodedPart inventory_part_, tags_part_, numbers_part_, health_part_, events_part_;
 };
 
 }  // namespace vmtraffic

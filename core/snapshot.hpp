@@ -30,7 +30,8 @@ enum SnapshotPart : unsigned {
   kPartNumbers = 1u << 1,
   kPartHealth = 1u << 2,
   kPartEvents = 1u << 3,
-  kAllParts = 0xFu,
+  kPartTags = 1u << 4,
+  kAllParts = 0x1Fu,
 };
 
 struct SnapshotInfo {
@@ -65,7 +66,7 @@ struct DomainRow {
   std::optional<std::uint64_t> memory_kib, memory_max_kib;  // current and maximum, KiB
   std::optional<std::uint64_t> cpu_time_ns;                 // used since its start
   std::optional<Nanoseconds> confirmed_boottime;            // when libvirt last said that this is so
-  std::span<const TagView> tags;       // sorted by key
+  std::span<const TagView> tags;       // sorted by key; empty unless kPartTags was asked for
   std::size_t first_vnic{0}, vnic_count{0};
 
   std::optional<std::string_view> tag(std::string_view key) const;

@@ -46,7 +46,8 @@ def install(steps: Steps) -> None:
     last = ""
     for line in setup.stdout:
         last = line.strip()
-        steps.progress(last, milestone=True)
+        if not last.startswith("Packages: "):  # its summary
+            steps.progress(last, milestone=True)
     if setup.wait() != 0:
         fail("the packages could not be installed")
     steps.done(last.removeprefix("Packages: "))

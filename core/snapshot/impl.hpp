@@ -17,6 +17,7 @@ struct Snapshot::Impl {
   const fbs::Numbers* numbers{nullptr};
   const fbs::Health* health{nullptr};
   const fbs::Events* events{nullptr};
+  const fbs::Tags* domain_tags{nullptr};
   // vNIC rows by their place: which table, in which domain. Built once, since the file nests vNICs in domains.
   std::vector<std::uint32_t> first_vnic;  // per domain, and the total at the end
   std::vector<std::uint32_t> domain_of;   // per vNIC

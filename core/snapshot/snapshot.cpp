@@ -139,8 +139,9 @@ Result<Done> Snapshot::Impl::lay_out() {
     if (!complete(domain)) return corrupt("a domain without identity");
     first_vnic.push_back(static_cast<std::uint32_t>(domain_of.size()));
     first_tag.push_back(static_cast<std::uint32_t>(tags.size()));
-    for (flatbuffers::uoffset_t t = 0; t < size_of(domain->tags()); ++t) {
-      const fbs::Tag* tag = domain->tags()->Get(t);
+    const auto* of_domain = domain_tags != nullptr && d < size_of(domain_tags->domains()) ? domain_tags->domains()->Get(d)->tags() : nullptr;
+    for (flatbuffers::uoffset_t t = 0; t < size_of(of_domain); ++t) {
+      const fbs::Tag* tag = of_domain->Get(t);
       tags.push_back({view(tag->key()), view(tag->value())});
     }
     for (flatbuffers::uoffset_t v = 0; v < size_of(domain->vnics()); ++v) {
@@ -174,6 +175,9 @@ Result<Snapshot> Snapshot::parse(std::span<const std::byte> bytes, unsigned part
   }
   if ((parts & kPartEvents) != 0) {
     if (auto s = open_part(bytes, *entries, PartKind::kEvents, impl->events); !s) return s.error();
+  }
+  if ((parts & kPartTags) != 0) {
+    if (auto s = open_part(bytes, *entries, PartKind::kTags, impl->domain_tags); !s) return s.error();
   }
   if (auto s = impl->lay_out(); !s) return s.error();
   return Snapshot(std::move(impl));

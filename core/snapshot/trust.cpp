@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -15,7 +16,16 @@
 namespace vmtraffic {
 namespace {
 
+// Our user is a system user of this host: /etc/passwd is read first, because the name service costs a check half of its time.
 std::optional<uid_t> vmtraffic_user() {
+  if (std::FILE* file = std::fopen("/etc/passwd", "re"); file != nullptr) {
+    std::optional<uid_t> uid;
+    while (const passwd* entry = fgetpwent(file)) {
+      if (std::string_view(entry->pw_name) == "vmtraffic") uid = entry->pw_uid;
+    }
+    std::fclose(file);
+    if (uid) return uid;
+  }
   passwd entry{};
   passwd* found = nullptr;
   std::vector<char> buffer(4096);

@@ -82,14 +82,8 @@ flatbuffers::Offset<fbs::Vnic> encode_vnic(Builder& b, const Vnic& v) {
 }
 
 flatbuffers::Offset<fbs::Domain> encode_domain(Builder& b, const Domain& d) {
-  std::vector<flatbuffers::Offset<fbs::Tag>> tags;
-  for (const auto& [key, value] : d.tags) {
-    const auto k = b.CreateString(key);
-    tags.push_back(fbs::CreateTag(b, k, b.CreateString(value)));
-  }
   std::vector<flatbuffers::Offset<fbs::Vnic>> vnics;
   for (const Vnic& v : d.vnics) vnics.push_back(encode_vnic(b, v));
-  const auto tag_vector = b.CreateVector(tags);
   const auto vnic_vector = b.CreateVector(vnics);
   const auto name = b.CreateString(d.name);
   const auto title = b.CreateString(d.title);
@@ -98,7 +92,7 @@ flatbuffers::Offset<fbs::Domain> encode_domain(Builder& b, const Domain& d) {
   const auto os_type = b.CreateSharedString(d.os_type);
   const fbs::Uuid uuid = uuid_struct(d.uuid);
   return fbs::CreateDomain(b, &uuid, name, title, connection, hypervisor, os_type, static_cast<std::uint8_t>(d.state), d.state_reason, nullable(d.persistent),
-                           nullable(d.autostart), nullable(d.vcpus), nullable(d.vcpus_max), nullable(d.memory_kib), nullable(d.memory_max_kib), tag_vector, vnic_vector);
+                           nullable(d.autostart), nullable(d.vcpus), nullable(d.vcpus_max), nullable(d.memory_kib), nullable(d.memory_max_kib), vnic_vector);
 }
 
 EncodedPart encode_header(const SnapshotHeader& h) {
@@ -143,6 +137,7 @@ Layout lay_out(const EncodedSnapshot& snapshot) {
   add(PartKind::kNumbers, snapshot.numbers);
   add(PartKind::kHealth, snapshot.health);
   add(PartKind::kEvents, snapshot.events);
+  add(PartKind::kTags, snapshot.tags);
   std::uint64_t at = sizeof(FileHead) + entries.size() * sizeof(PartEntry);
   const std::size_t front_size = at;
   for (PartEntry& entry : entries) {
@@ -191,6 +186,22 @@ EncodedPart encode_inventory(const Inventory& inventory) {
   domains.reserve(inventory.domains.size());
   for (const Domain& d : inventory.domains) domains.push_back(encode_domain(b, d));
   b.Finish(fbs::CreateInventory(b, b.CreateVector(domains)));
+  return finish(b);
+}
+
+EncodedPart encode_tags(const Inventory& inventory) {
+  Builder b(64 + 256 * inventory.domains.size());
+  std::vector<flatbuffers::Offset<fbs::DomainTags>> domains;
+  domains.reserve(inventory.domains.size());
+  for (const Domain& d : inventory.domains) {
+    std::vector<flatbuffers::Offset<fbs::Tag>> tags;
+    for (const auto& [key, value] : d.tags) {
+      const auto k = b.CreateSharedString(key);
+      tags.push_back(fbs::CreateTag(b, k, b.CreateString(value)));
+    }
+    domains.push_back(fbs::CreateDomainTags(b, b.CreateVector(tags)));
+  }
+  b.Finish(fbs::CreateTags(b, b.CreateVector(domains)));
   return finish(b);
 }
 
@@ -258,7 +269,8 @@ std::vector<std::byte> encode(const SnapshotContent& content) {
   const EncodedPart numbers = encode_numbers(content.numbers.domains, content.numbers.totals, content.numbers.rates);
   const EncodedPart health = encode_health(content.health);
   const EncodedPart events = encode_events(content.events, content.events.empty() ? 0 : content.events.back().sequence);
-  return assemble({content.header, &inventory, &numbers, &health, &events});
+  const EncodedPart tags = encode_tags(content.inventory);
+  return assemble({content.header, &inventory, &numbers, &health, &events, &tags});
 }
 
 void reseal(std::vector<std::byte>& file) {

@@ -49,7 +49,8 @@ struct EncodedPart {
   std::vector<std::uint8_t> bytes;
   std::uint64_t checksum{0};
 };
-EncodedPart encode_inventory(const Inventory& inventory);
+EncodedPart encode_inventory(const Inventory& inventory);  // without the tags
+EncodedPart encode_tags(const Inventory& inventory);
 EncodedPart encode_numbers(const std::vector<DomainNumbers>& domains, const std::vector<VnicTotals>& totals,
                            const std::array<std::vector<VnicRates>, kWindowCount>& rates);
 inline EncodedPart encode_numbers(const Numbers& numbers) { return encode_numbers(numbers.domains, numbers.totals, numbers.rates); }
@@ -63,6 +64,7 @@ struct EncodedSnapshot {
   const EncodedPart* numbers{nullptr};
   const EncodedPart* health{nullptr};
   const EncodedPart* events{nullptr};
+  const EncodedPart* tags{nullptr};
 };
 std::vector<std::byte> assemble(const EncodedSnapshot& snapshot);
 

@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kBetweenBatches{1};
 class Plugin {
  public:
   Plugin(const Options& options, const Config& config)
-      : reader_(config.runtime_directory, kPartInventory | kPartNumbers | kPartEvents),
+      : reader_(config.runtime_directory, kPartInventory | kPartTags | kPartNumbers | kPartEvents),
         feed_({.mapping = options.mapping,
                .persistent_notification = options.persistent_notification,
                .directory = config.runtime_directory,

@@ -140,7 +140,7 @@ Metadata domain_metadata(const DomainRow& domain) {
 
 std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time,
                                  std::size_t first, std::size_t count) {
-  Builder builder(snapshot, mapping, sample);
+  Builder builder(snapshot, mapping, time);
   const std::size_t domains = snapshot.domain_count();
   const std::size_t end = first < domains ? first + std::min(count, domains - first) : first;
   for (std::size_t i = first; i < end; ++i) {

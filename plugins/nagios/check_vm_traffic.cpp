@@ -142,7 +142,9 @@ CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, cons
 }  // namespace
 
 Outcome check_vm_traffic(const TrafficOptions& options, const Clock& clock) {
-  const Result<Snapshot> snapshot = fresh_snapshot(options.common.runtime_directory, kPartInventory | kPartNumbers, clock);
+  // Tags are a part of their own: what is not asked for need not be verified.
+  const unsigned parts = kPartInventory | kPartNumbers | (options.selection.tags.empty() ? 0u : static_cast<unsigned>(kPartTags));
+  const Result<Snapshot> snapshot = fresh_snapshot(options.common.runtime_directory, parts, clock);
   const CheckResult result =
       snapshot ? judged(*snapshot, options, clock) : CheckResult{.state = State::kUnknown, .text = snapshot.error().text};
   return {result.state, render(kTrafficCheck.service, result, options.common.max_output)};

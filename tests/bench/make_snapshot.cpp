@@ -108,11 +108,12 @@ SnapshotContent make_content(const Options& options, const Clock& clock) {
 Status publish_once(const Options& options) {
   const SnapshotContent content = make_content(options, system_clock());
   const EncodedPart inventory = encode_inventory(content.inventory);
+  const EncodedPart tags = encode_tags(content.inventory);
   const EncodedPart numbers = encode_numbers(content.numbers.domains, content.numbers.totals, content.numbers.rates);
   const EncodedPart health = encode_health(content.health);
   const EncodedPart events = encode_events({}, 0);
   if (const Status ready = prepare_runtime_directory(options.directory); !ready) return ready;
-  return publish(options.directory, {content.header, &inventory, &numbers, &health, &events});
+  return publish(options.directory, {content.header, &inventory, &numbers, &health, &events, &tags});
 }
 
 }  // namespace

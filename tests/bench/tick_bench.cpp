@@ -146,6 +146,7 @@ int main(int argc, char** argv) {
   };
 
   const EncodedPart inventory_part = encode_inventory(inventory);
+  const EncodedPart tags_part = encode_tags(inventory);
   Numbers numbers;
   numbers.domains.assign(inventory.domains.size(), {123'456'789, now});
   const std::vector<ProbeHealth> health{{"collector", HealthState::kUp, "", 0, now, {{"ticks", 1}}}};
@@ -159,6 +160,7 @@ int main(int argc, char** argv) {
     s.numbers = &numbers_part;
     s.health = &health_part;
     s.events = &events_part;
+    s.tags = &tags_part;
     use(s);
   };
   const auto publish_ours = [&] {

@@ -62,9 +62,10 @@ int run(const std::string& directory, double interval_s) {
   for (std::uint64_t sequence = 1;; ++sequence) {
     const SnapshotContent content = content_of(sequence, interval_s, clock);
     const EncodedPart inventory = encode_inventory(content.inventory);
+    const EncodedPart tags = encode_tags(content.inventory);
     const EncodedPart numbers = encode_numbers(content.numbers);
     const EncodedPart events = encode_events(content.events, sequence);
-    const EncodedSnapshot snapshot{.header = content.header, .inventory = &inventory, .numbers = &numbers, .events = &events};
+    const EncodedSnapshot snapshot{.header = content.header, .inventory = &inventory, .numbers = &numbers, .events = &events, .tags = &tags};
     if (const Status done = publish(directory, snapshot); !done.ok()) {
       std::cerr << done.error().text << '\n';
       return EXIT_FAILURE;
