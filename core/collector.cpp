@@ -1,5 +1,6 @@
 #include "core/collector.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -7,8 +8,6 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "core/probes/libvirt_connection.hpp"
 #include "core/sampler.hpp"
@@ -153,7 +152,8 @@ void Collector::Impl::take_lease() {
     const std::lock_guard lock(mutex);
     collecting = true;
   }
-  complain(LogLevel::kNotice, fmt::format("collecting for this host (lease taken, publishing to {})", printable((options.config.runtime_directory / kSnapshotFileName).string())));
+  complain(LogLevel::kNotice, fmt::format("collecting for this host (lease taken, publishing to {})",
+                                          printable((options.config.runtime_directory / kSnapshotFileName).string())));
   settle();
 }
 
@@ -214,7 +214,8 @@ void Collector::Impl::tick() {
   }
 }
 
-Result<std::vector<std::byte>> sample_once(const Config& config, const Log& log, std::chrono::milliseconds gap, std::chrono::milliseconds patience) {
+Result<std::vector<std::byte>> sample_once(const Config& config, const Log& log, std::chrono::milliseconds gap,
+                                           std::chrono::milliseconds patience) {
   const Config named = with_host(config);
   History history(nanoseconds(named.interval_s));
   Sampler sampler({named, "vmtraffic-collect", log, system_clock()}, history);
@@ -223,6 +224,7 @@ Result<std::vector<std::byte>> sample_once(const Config& config, const Log& log,
   ProbeHealth own;
   own.name = "collector";
   own.state = HealthState::kUp;
+  own.since_boottime = system_clock().boottime();
   sampler.sample(own);
   std::this_thread::sleep_for(gap);
   auto bytes = assemble(sampler.sample(own));

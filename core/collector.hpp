@@ -44,8 +44,8 @@ class Collector {
   std::shared_ptr<Impl> impl_;
 };
 
-// Samples twice, `gap` apart, without lease or file, and gives the snapshot's octets (for Snapshot::parse). Waits at most `patience` for libvirt's inventory;
-// what did not answer by then is marked in the snapshot's health.
+// Samples twice, `gap` apart, without lease or file, and gives the snapshot's octets (for Snapshot::parse). Waits at most `patience` for
+// libvirt's inventory; what did not answer by then is marked in the snapshot's health.
 Result<std::vector<std::byte>> sample_once(const Config& config, const Log& log, std::chrono::milliseconds gap = std::chrono::seconds(1),
                                            std::chrono::milliseconds patience = std::chrono::seconds(10));
 

@@ -1,5 +1,8 @@
 #include "core/config.hpp"
 
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -7,9 +10,6 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include "core/text.hpp"
 
@@ -36,7 +36,8 @@ class Section {
     const toml::node* node = take(key);
     if (node == nullptr) return;
     const auto value = node->value<std::string>();
-    if (!node->is_string() || !value || value->find('\0') != std::string::npos) return complain(*node, key, fmt::format("wants {} in quotes", what));
+    if (!node->is_string() || !value || value->find('\0') != std::string::npos)
+      return complain(*node, key, fmt::format("wants {} in quotes", what));
     out = *value;
   }
 
@@ -85,7 +86,8 @@ class Section {
       for (const std::string& k : known_) accepted += (accepted.empty() ? "" : ", ") + k;
       const toml::source_position at = key.source().begin;
       if (!error_) {
-        error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: unknown key '{}{}'; known here are: {}", origin_, at.line, path_, printable(key.str()), accepted)};
+        error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: unknown key '{}{}'; known here are: {}", origin_, at.line, path_,
+                                                        printable(key.str()), accepted)};
       }
     }
   }
@@ -95,8 +97,9 @@ class Section {
   static bool plausible_uri(std::string_view uri) {
     const auto colon = uri.find("://");
     if (colon == std::string_view::npos || colon == 0 || uri.find('\0') != std::string_view::npos) return false;
-    return std::all_of(uri.begin(), uri.begin() + static_cast<std::ptrdiff_t>(colon),
-                       [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'; });
+    return std::all_of(uri.begin(), uri.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    });
   }
 
   const toml::node* take(std::string_view key) {
@@ -149,7 +152,8 @@ Result<Config> parse_config(std::string_view text, std::string_view origin) {
 Result<Config> load_config(const std::filesystem::path& file) {
   const std::string name = printable(file.string());
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored)) return Error{ErrorCode::kInvalid, fmt::format("{} is a directory, not a configuration file", name)};
+  if (std::filesystem::is_directory(file, ignored))
+    return Error{ErrorCode::kInvalid, fmt::format("{} is a directory, not a configuration file", name)};
   errno = 0;
   std::ifstream in(file, std::ios::binary);
   std::ostringstream content;

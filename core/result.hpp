@@ -11,17 +11,17 @@
 namespace vmtraffic {
 
 enum class ErrorCode {
-  kMissing,       // what was asked for does not exist
-  kDenied,        // it exists, and we may not
-  kInsecure,      // others may write what we would have to trust
-  kInvalid,       // a configuration or an argument that makes no sense
-  kTruncated,     // a snapshot shorter than it says
-  kCorrupt,       // a snapshot whose bytes do not agree with their checksum or their schema
-  kForeign,       // a file that is no snapshot of ours
-  kFuture,        // a snapshot of a format newer than this program
-  kUnavailable,   // the other side does not answer or is not there; worth another try
-  kBusy,          // somebody else holds it
-  kIo,            // the system said no for another reason
+  kMissing,      // what was asked for does not exist
+  kDenied,       // it exists, and we may not
+  kInsecure,     // others may write what we would have to trust
+  kInvalid,      // a configuration or an argument that makes no sense
+  kTruncated,    // a snapshot shorter than it says
+  kCorrupt,      // a snapshot whose bytes do not agree with their checksum or their schema
+  kForeign,      // a file that is no snapshot of ours
+  kFuture,       // a snapshot of a format newer than this program
+  kUnavailable,  // the other side does not answer or is not there; worth another try
+  kBusy,         // somebody else holds it
+  kIo,           // the system said no for another reason
 };
 
 struct Error {

@@ -1,11 +1,10 @@
 #include "core/sampler.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "core/probes/libvirt_connection.hpp"
 #include "core/snapshot/restore.hpp"
@@ -96,7 +95,8 @@ void Sampler::assemble_domain_numbers(const std::vector<LibvirtView>& views) {
       while (at < inventory.domains.size() && inventory.domains[at].uuid < d.uuid) ++at;
       if (at == inventory.domains.size()) break;
       const Domain& row = inventory.domains[at];
-      if (row.uuid == d.uuid && row.connection == d.connection && i < view.numbers->size()) history_.domain_numbers[at] = (*view.numbers)[i];
+      if (row.uuid == d.uuid && row.connection == d.connection && i < view.numbers->size())
+        history_.domain_numbers[at] = (*view.numbers)[i];
     }
   }
 }
@@ -143,7 +143,8 @@ void Sampler::read_links(Nanoseconds now) {
   if (state != link_health_.state) {
     link_health_.since_boottime = now;
     if (!done && options_.log) options_.log(LogLevel::kError, "link counters: " + done.error().text);
-    if (done.ok() && link_health_.state == HealthState::kDown && options_.log) options_.log(LogLevel::kNotice, "link counters: readable again");
+    if (done.ok() && link_health_.state == HealthState::kDown && options_.log)
+      options_.log(LogLevel::kNotice, "link counters: readable again");
   }
   link_health_.state = state;
   link_health_.message = done.ok() ? "" : done.error().text;

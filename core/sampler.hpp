@@ -1,5 +1,5 @@
-// The sampler: the probes and the ledger together, without lease and file. One call of sample() is one tick: it takes what the libvirt probes know,
-// reads all link counters, and gives the snapshot's parts. Used by the collector (each interval) and by sample_once().
+// The sampler: the probes and the ledger together, without lease and file. One call of sample() is one tick: it takes what the libvirt
+// probes know, reads all link counters, and gives the snapshot's parts. Used by the collector (each interval) and by sample_once().
 #pragma once
 
 #include <chrono>

@@ -37,36 +37,36 @@ enum SnapshotPart : unsigned {
 struct SnapshotInfo {
   std::string_view host;
   std::string_view boot_id;
-  std::uint64_t sequence{0};           // one more at each publication, going on over hand-overs
-  Nanoseconds sampled_boottime{0};     // when the counters were read
-  Nanoseconds sampled_walltime{0};     // the same for display, ns since 1970
-  Nanoseconds interval{0};             // the collector's configured interval
+  std::uint64_t sequence{0};              // one more at each publication, going on over hand-overs
+  Nanoseconds sampled_boottime{0};        // when the counters were read
+  Nanoseconds sampled_walltime{0};        // the same for display, ns since 1970
+  Nanoseconds interval{0};                // the collector's configured interval
   std::uint64_t inventory_generation{0};  // changes whenever the inventory part does
   std::uint32_t writer_pid{0};
-  std::string_view writer_program;     // "collectd", "vmtraffic-agentx", "vmtraffic-collect"
+  std::string_view writer_program;  // "collectd", "vmtraffic-agentx", "vmtraffic-collect"
   std::string_view writer_version;
 };
 
 struct TagView {
-  std::string_view key;    // e.g. "nova.project"
+  std::string_view key;  // e.g. "nova.project"
   std::string_view value;
 };
 
 struct DomainRow {
-  std::size_t index{0};                // its place in the snapshot
+  std::size_t index{0};  // its place in the snapshot
   DomainUuid uuid;
   std::string_view name, title;
-  std::string_view connection;         // the libvirt URI it was found through
-  std::string_view os_type;            // "hvm", "exe", …
-  std::string_view hypervisor;         // libvirt's driver, e.g. "QEMU", "LXC"
+  std::string_view connection;  // the libvirt URI it was found through
+  std::string_view os_type;     // "hvm", "exe", …
+  std::string_view hypervisor;  // libvirt's driver, e.g. "QEMU", "LXC"
   DomainState state{DomainState::kNoState};
-  std::int32_t state_reason{0};        // libvirt's virDomain*Reason for that state
+  std::int32_t state_reason{0};  // libvirt's virDomain*Reason for that state
   std::optional<bool> persistent, autostart;
   std::optional<std::uint32_t> vcpus, vcpus_max;
   std::optional<std::uint64_t> memory_kib, memory_max_kib;  // current and maximum, KiB
   std::optional<std::uint64_t> cpu_time_ns;                 // used since its start
   std::optional<Nanoseconds> confirmed_boottime;            // when libvirt last said that this is so
-  std::span<const TagView> tags;       // sorted by key; empty unless kPartTags was asked for
+  std::span<const TagView> tags;                            // sorted by key; empty unless kPartTags was asked for
   std::size_t first_vnic{0}, vnic_count{0};
 
   std::optional<std::string_view> tag(std::string_view key) const;
@@ -74,21 +74,21 @@ struct DomainRow {
 
 struct VnicRow {
   std::size_t index{0};
-  std::size_t domain{0};               // index of its domain's row
+  std::size_t domain{0};  // index of its domain's row
   VnicKey key;
-  std::uint32_t number{0};             // its place among its domain's vNICs in the XML, from 0
+  std::uint32_t number{0};  // its place among its domain's vNICs in the XML, from 0
   VnicType type{VnicType::kOther};
-  std::string_view source;             // bridge, network, parent device or socket
-  std::string_view tap;                // the host's link while the domain runs; empty otherwise
-  std::string_view model;              // "virtio", …
-  std::string_view port_id;            // Neutron's port, from virtualport's interfaceid
-  LinkState link{LinkState::kUnknown}; // what the XML tells the guest
+  std::string_view source;                              // bridge, network, parent device or socket
+  std::string_view tap;                                 // the host's link while the domain runs; empty otherwise
+  std::string_view model;                               // "virtio", …
+  std::string_view port_id;                             // Neutron's port, from virtualport's interfaceid
+  LinkState link{LinkState::kUnknown};                  // what the XML tells the guest
   std::optional<Bandwidth> bandwidth_rx, bandwidth_tx;  // guest's direction: <inbound> is what it receives
   std::span<const std::string_view> addresses;          // known IP addresses, as text
 
-  std::optional<std::uint32_t> if_index;                // of the tap, while it exists
-  Counters rx, tx;                                      // totals; absent while there is no link
-  std::optional<Nanoseconds> discontinuity_boottime;    // the totals cannot be compared with those before; nothing: never
+  std::optional<std::uint32_t> if_index;              // of the tap, while it exists
+  Counters rx, tx;                                    // totals; absent while there is no link
+  std::optional<Nanoseconds> discontinuity_boottime;  // the totals cannot be compared with those before; nothing: never
 };
 
 struct HealthCounter {
@@ -97,10 +97,10 @@ struct HealthCounter {
 };
 
 struct ProbeHealthRow {
-  std::string_view name;                 // "collector", "link_counters", "libvirt qemu:///system"
+  std::string_view name;  // "collector", "link_counters", "libvirt qemu:///system"
   HealthState state{HealthState::kStarting};
-  std::string_view message;              // one sentence; empty while up
-  Nanoseconds since_boottime{0};         // when the state last changed
+  std::string_view message;       // one sentence; empty while up
+  Nanoseconds since_boottime{0};  // when the state last changed
   std::optional<Nanoseconds> last_ok_boottime;
   std::vector<HealthCounter> counters;
 };
@@ -111,8 +111,8 @@ struct EventRow {
   Nanoseconds walltime{0};
   EventKind kind{EventKind::kOther};
   DomainUuid uuid;
-  std::string_view domain;    // its name at that moment
-  std::string_view detail;    // libvirt's reason ("destroyed", "migrated", …), an old name, a MAC
+  std::string_view domain;  // its name at that moment
+  std::string_view detail;  // libvirt's reason ("destroyed", "migrated", …), an old name, a MAC
 };
 
 class Snapshot {
@@ -144,7 +144,7 @@ class Snapshot {
   // Older than kStaleAfterIntervals intervals (and a second of grace), or of another boot.
   bool stale(const Clock& clock) const;
 
-  struct Impl;  // holds FlatBuffers' types, which no public header shows
+  struct Impl;                                 // holds FlatBuffers' types, which no public header shows
   const Impl& impl() const { return *impl_; }  // for core/snapshot alone
 
  private:
@@ -179,8 +179,8 @@ class SnapshotReader {
 // Who holds the lease of `directory`, told from /proc/locks, so that no right to the lease file is needed.
 struct LeaseHolder {
   std::int32_t pid{0};
-  std::string command;   // /proc/PID/comm, printable; empty when not to be read
-  bool stopped{false};   // the process is stopped (SIGSTOP, a debugger)
+  std::string command;  // /proc/PID/comm, printable; empty when not to be read
+  bool stopped{false};  // the process is stopped (SIGSTOP, a debugger)
 };
 std::optional<LeaseHolder> lease_holder(const std::filesystem::path& directory);
 

@@ -1,9 +1,9 @@
 #include "core/text.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <iterator>
-
-#include <fmt/format.h>
 
 namespace vmtraffic {
 namespace {
@@ -42,8 +42,8 @@ Character first_character(std::string_view text) {
 
 // Characters that move the cursor, change direction or are invisible line ends: a terminal or a web page must not obey them.
 bool is_control(std::uint32_t code) {
-  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C || (code >= 0x200B && code <= 0x200F) || code == 0x2028 || code == 0x2029 ||
-         (code >= 0x202A && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
+  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C || (code >= 0x200B && code <= 0x200F) || code == 0x2028 ||
+         code == 0x2029 || (code >= 0x202A && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
 }
 
 void append_octets(std::string& out, std::string_view octets, std::string_view prefix) {

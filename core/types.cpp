@@ -64,81 +64,121 @@ std::optional<DomainUuid> DomainUuid::parse(std::string_view text) {
 
 std::string_view name_of(DomainState state) {
   switch (state) {
-    case DomainState::kNoState: return "no state";
-    case DomainState::kRunning: return "running";
-    case DomainState::kBlocked: return "blocked";
-    case DomainState::kPaused: return "paused";
-    case DomainState::kShutdown: return "shutting down";
-    case DomainState::kShutoff: return "shut off";
-    case DomainState::kCrashed: return "crashed";
-    case DomainState::kPmSuspended: return "suspended";
+    case DomainState::kNoState:
+      return "no state";
+    case DomainState::kRunning:
+      return "running";
+    case DomainState::kBlocked:
+      return "blocked";
+    case DomainState::kPaused:
+      return "paused";
+    case DomainState::kShutdown:
+      return "shutting down";
+    case DomainState::kShutoff:
+      return "shut off";
+    case DomainState::kCrashed:
+      return "crashed";
+    case DomainState::kPmSuspended:
+      return "suspended";
   }
   return "unknown";
 }
 
 bool is_active(DomainState state) {
-  return state == DomainState::kRunning || state == DomainState::kBlocked || state == DomainState::kPaused || state == DomainState::kShutdown ||
-         state == DomainState::kPmSuspended;
+  return state == DomainState::kRunning || state == DomainState::kBlocked || state == DomainState::kPaused ||
+         state == DomainState::kShutdown || state == DomainState::kPmSuspended;
 }
 
 std::string_view name_of(LinkState state) {
   switch (state) {
-    case LinkState::kUnknown: return "unknown";
-    case LinkState::kUp: return "up";
-    case LinkState::kDown: return "down";
+    case LinkState::kUnknown:
+      return "unknown";
+    case LinkState::kUp:
+      return "up";
+    case LinkState::kDown:
+      return "down";
   }
   return "unknown";
 }
 
 std::string_view name_of(VnicType type) {
   switch (type) {
-    case VnicType::kOther: return "other";
-    case VnicType::kBridge: return "bridge";
-    case VnicType::kNetwork: return "network";
-    case VnicType::kDirect: return "direct";
-    case VnicType::kEthernet: return "ethernet";
-    case VnicType::kHostdev: return "hostdev";
-    case VnicType::kVhostUser: return "vhostuser";
-    case VnicType::kUser: return "user";
-    case VnicType::kVdpa: return "vdpa";
+    case VnicType::kOther:
+      return "other";
+    case VnicType::kBridge:
+      return "bridge";
+    case VnicType::kNetwork:
+      return "network";
+    case VnicType::kDirect:
+      return "direct";
+    case VnicType::kEthernet:
+      return "ethernet";
+    case VnicType::kHostdev:
+      return "hostdev";
+    case VnicType::kVhostUser:
+      return "vhostuser";
+    case VnicType::kUser:
+      return "user";
+    case VnicType::kVdpa:
+      return "vdpa";
   }
   return "other";
 }
 
 std::string_view name_of(Window window) {
   switch (window) {
-    case Window::kInterval: return "interval";
-    case Window::kMinute: return "1m";
-    case Window::kFiveMinutes: return "5m";
+    case Window::kInterval:
+      return "interval";
+    case Window::kMinute:
+      return "1m";
+    case Window::kFiveMinutes:
+      return "5m";
   }
   return "unknown";
 }
 
 std::string_view name_of(HealthState state) {
   switch (state) {
-    case HealthState::kStarting: return "starting";
-    case HealthState::kUp: return "up";
-    case HealthState::kDegraded: return "degraded";
-    case HealthState::kDown: return "down";
+    case HealthState::kStarting:
+      return "starting";
+    case HealthState::kUp:
+      return "up";
+    case HealthState::kDegraded:
+      return "degraded";
+    case HealthState::kDown:
+      return "down";
   }
   return "unknown";
 }
 
 std::string_view name_of(EventKind kind) {
   switch (kind) {
-    case EventKind::kOther: return "changed";
-    case EventKind::kDefined: return "defined";
-    case EventKind::kUndefined: return "undefined";
-    case EventKind::kStarted: return "started";
-    case EventKind::kSuspended: return "suspended";
-    case EventKind::kResumed: return "resumed";
-    case EventKind::kStopped: return "stopped";
-    case EventKind::kShutdown: return "shutdown";
-    case EventKind::kPmSuspended: return "pmsuspended";
-    case EventKind::kCrashed: return "crashed";
-    case EventKind::kRenamed: return "renamed";
-    case EventKind::kVnicAdded: return "vnic added";
-    case EventKind::kVnicRemoved: return "vnic removed";
+    case EventKind::kOther:
+      return "changed";
+    case EventKind::kDefined:
+      return "defined";
+    case EventKind::kUndefined:
+      return "undefined";
+    case EventKind::kStarted:
+      return "started";
+    case EventKind::kSuspended:
+      return "suspended";
+    case EventKind::kResumed:
+      return "resumed";
+    case EventKind::kStopped:
+      return "stopped";
+    case EventKind::kShutdown:
+      return "shutdown";
+    case EventKind::kPmSuspended:
+      return "pmsuspended";
+    case EventKind::kCrashed:
+      return "crashed";
+    case EventKind::kRenamed:
+      return "renamed";
+    case EventKind::kVnicAdded:
+      return "vnic added";
+    case EventKind::kVnicRemoved:
+      return "vnic removed";
   }
   return "changed";
 }

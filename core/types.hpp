@@ -96,7 +96,8 @@ struct WindowRates {
   friend bool operator==(const WindowRates&, const WindowRates&) = default;
 };
 
-// What libvirt's <bandwidth> promises for one direction, in octets per second (libvirt hands the XML's numbers to tc as kbps: 1,000 octets/s).
+// What libvirt's <bandwidth> promises for one direction, in octets per second (libvirt hands the XML's numbers to tc as kbps: 1,000
+// octets/s).
 struct Bandwidth {
   std::uint64_t average{0};
   std::uint64_t peak{0};   // 0: none stated

@@ -68,7 +68,8 @@ void Windows::rate_row(std::size_t index, Nanoseconds now, const VnicTotals& tot
     out.present = row.present;
     out.highest = highest;
     const MetricTotals& start = row.start[from % kSlots];
-    for (std::size_t m = 0; m < kMetricCount; ++m) out.mean[m] = static_cast<float>(static_cast<double>(totals.total[m] - start[m]) / covered);
+    for (std::size_t m = 0; m < kMetricCount; ++m)
+      out.mean[m] = static_cast<float>(static_cast<double>(totals.total[m] - start[m]) / covered);
   }
 }
 

@@ -1,7 +1,8 @@
-// Rates: the last interval's, and over one and five minutes the mean and the highest interval, each with the seconds it really covers. Pure.
+// Rates: the last interval's, and over one and five minutes the mean and the highest interval, each with the seconds it really covers.
+// Pure.
 //
-// Memory is bounded whatever the interval: the past is kept in slots of at least ten seconds, each with the totals at its start and the highest interval
-// in it, so a window's length is right to half a slot, and what it really covers is said.
+// Memory is bounded whatever the interval: the past is kept in slots of at least ten seconds, each with the totals at its start and the
+// highest interval in it, so a window's length is right to half a slot, and what it really covers is said.
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 #include "core/probes/libvirt_connection.hpp"
 
+#include <fmt/format.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
@@ -10,8 +11,6 @@
 #include <cstring>
 #include <map>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "core/text.hpp"
 
@@ -72,7 +71,9 @@ std::string name_of(virDomainPtr domain) {
   return name == nullptr ? std::string() : std::string(name);
 }
 
-DomainState state_of(int state) { return state >= 0 && state <= VIR_DOMAIN_PMSUSPENDED ? static_cast<DomainState>(state) : DomainState::kNoState; }
+DomainState state_of(int state) {
+  return state >= 0 && state <= VIR_DOMAIN_PMSUSPENDED ? static_cast<DomainState>(state) : DomainState::kNoState;
+}
 
 template <std::size_t N>
 std::string_view at(const std::array<std::string_view, N>& names, int index) {
@@ -81,16 +82,26 @@ std::string_view at(const std::array<std::string_view, N>& names, int index) {
 
 EventKind kind_of(int event, int detail) {
   switch (event) {
-    case VIR_DOMAIN_EVENT_DEFINED: return detail == VIR_DOMAIN_EVENT_DEFINED_RENAMED ? EventKind::kRenamed : EventKind::kDefined;
-    case VIR_DOMAIN_EVENT_UNDEFINED: return EventKind::kUndefined;
-    case VIR_DOMAIN_EVENT_STARTED: return EventKind::kStarted;
-    case VIR_DOMAIN_EVENT_SUSPENDED: return EventKind::kSuspended;
-    case VIR_DOMAIN_EVENT_RESUMED: return EventKind::kResumed;
-    case VIR_DOMAIN_EVENT_STOPPED: return EventKind::kStopped;
-    case VIR_DOMAIN_EVENT_SHUTDOWN: return EventKind::kShutdown;
-    case VIR_DOMAIN_EVENT_PMSUSPENDED: return EventKind::kPmSuspended;
-    case VIR_DOMAIN_EVENT_CRASHED: return EventKind::kCrashed;
-    default: return EventKind::kOther;
+    case VIR_DOMAIN_EVENT_DEFINED:
+      return detail == VIR_DOMAIN_EVENT_DEFINED_RENAMED ? EventKind::kRenamed : EventKind::kDefined;
+    case VIR_DOMAIN_EVENT_UNDEFINED:
+      return EventKind::kUndefined;
+    case VIR_DOMAIN_EVENT_STARTED:
+      return EventKind::kStarted;
+    case VIR_DOMAIN_EVENT_SUSPENDED:
+      return EventKind::kSuspended;
+    case VIR_DOMAIN_EVENT_RESUMED:
+      return EventKind::kResumed;
+    case VIR_DOMAIN_EVENT_STOPPED:
+      return EventKind::kStopped;
+    case VIR_DOMAIN_EVENT_SHUTDOWN:
+      return EventKind::kShutdown;
+    case VIR_DOMAIN_EVENT_PMSUSPENDED:
+      return EventKind::kPmSuspended;
+    case VIR_DOMAIN_EVENT_CRASHED:
+      return EventKind::kCrashed;
+    default:
+      return EventKind::kOther;
   }
 }
 
@@ -99,33 +110,48 @@ std::string_view detail_of(int event, int detail) {
   constexpr std::array<std::string_view, 4> kDefined{"added", "updated", "renamed", "from snapshot"};
   constexpr std::array<std::string_view, 2> kUndefined{"removed", "renamed"};
   constexpr std::array<std::string_view, 5> kStarted{"booted", "migrated", "restored", "from snapshot", "wakeup"};
-  constexpr std::array<std::string_view, 9> kSuspended{"paused",        "migrated",  "I/O error",        "watchdog",       "restored",
+  constexpr std::array<std::string_view, 9> kSuspended{"paused",        "migrated",  "I/O error",           "watchdog",        "restored",
                                                        "from snapshot", "API error", "post-copy migration", "post-copy failed"};
   constexpr std::array<std::string_view, 5> kResumed{"unpaused", "migrated", "from snapshot", "post-copy migration", "post-copy failed"};
-  constexpr std::array<std::string_view, 8> kStopped{"shut down", "destroyed", "crashed", "migrated", "saved", "failed", "from snapshot", "daemon"};
+  constexpr std::array<std::string_view, 8> kStopped{"shut down", "destroyed", "crashed",       "migrated",
+                                                     "saved",     "failed",    "from snapshot", "daemon"};
   constexpr std::array<std::string_view, 3> kShutdown{"finished", "by guest", "by host"};
   constexpr std::array<std::string_view, 2> kPmSuspended{"memory", "disk"};
   constexpr std::array<std::string_view, 2> kCrashed{"panicked", "crash loaded"};
   switch (event) {
-    case VIR_DOMAIN_EVENT_DEFINED: return at(kDefined, detail);
-    case VIR_DOMAIN_EVENT_UNDEFINED: return at(kUndefined, detail);
-    case VIR_DOMAIN_EVENT_STARTED: return at(kStarted, detail);
-    case VIR_DOMAIN_EVENT_SUSPENDED: return at(kSuspended, detail);
-    case VIR_DOMAIN_EVENT_RESUMED: return at(kResumed, detail);
-    case VIR_DOMAIN_EVENT_STOPPED: return at(kStopped, detail);
-    case VIR_DOMAIN_EVENT_SHUTDOWN: return at(kShutdown, detail);
-    case VIR_DOMAIN_EVENT_PMSUSPENDED: return at(kPmSuspended, detail);
-    case VIR_DOMAIN_EVENT_CRASHED: return at(kCrashed, detail);
-    default: return {};
+    case VIR_DOMAIN_EVENT_DEFINED:
+      return at(kDefined, detail);
+    case VIR_DOMAIN_EVENT_UNDEFINED:
+      return at(kUndefined, detail);
+    case VIR_DOMAIN_EVENT_STARTED:
+      return at(kStarted, detail);
+    case VIR_DOMAIN_EVENT_SUSPENDED:
+      return at(kSuspended, detail);
+    case VIR_DOMAIN_EVENT_RESUMED:
+      return at(kResumed, detail);
+    case VIR_DOMAIN_EVENT_STOPPED:
+      return at(kStopped, detail);
+    case VIR_DOMAIN_EVENT_SHUTDOWN:
+      return at(kShutdown, detail);
+    case VIR_DOMAIN_EVENT_PMSUSPENDED:
+      return at(kPmSuspended, detail);
+    case VIR_DOMAIN_EVENT_CRASHED:
+      return at(kCrashed, detail);
+    default:
+      return {};
   }
 }
 
 std::string_view close_reason(int reason) {
   switch (reason) {
-    case VIR_CONNECT_CLOSE_REASON_ERROR: return "the connection broke";
-    case VIR_CONNECT_CLOSE_REASON_EOF: return "libvirtd ended";
-    case VIR_CONNECT_CLOSE_REASON_KEEPALIVE: return "libvirtd does not answer";
-    default: return "the connection was closed";
+    case VIR_CONNECT_CLOSE_REASON_ERROR:
+      return "the connection broke";
+    case VIR_CONNECT_CLOSE_REASON_EOF:
+      return "libvirtd ended";
+    case VIR_CONNECT_CLOSE_REASON_KEEPALIVE:
+      return "libvirtd does not answer";
+    default:
+      return "the connection was closed";
   }
 }
 
@@ -416,7 +442,8 @@ Result<std::vector<std::optional<std::uint64_t>>> LibvirtConnection::interface_s
   ++impl_->calls;
   if (virDomainInterfaceStats(*domain, device.c_str(), &s, sizeof(s)) != 0) return last_error("read a vNIC's statistics");
   const auto known = [](long long v) { return v < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(v)); };
-  return std::vector{known(s.rx_bytes), known(s.rx_packets), known(s.rx_errs), known(s.rx_drop), known(s.tx_bytes), known(s.tx_packets), known(s.tx_errs), known(s.tx_drop)};
+  return std::vector{known(s.rx_bytes), known(s.rx_packets), known(s.rx_errs), known(s.rx_drop),
+                     known(s.tx_bytes), known(s.tx_packets), known(s.tx_errs), known(s.tx_drop)};
 }
 
 }  // namespace vmtraffic

@@ -53,8 +53,8 @@ class LibvirtConnection {
   LibvirtConnection(const LibvirtConnection&) = delete;
   LibvirtConnection& operator=(const LibvirtConnection&) = delete;
 
-  const std::string& hypervisor() const;         // the driver's name, e.g. "QEMU"
-  const std::string& hypervisor_version() const; // e.g. "7.2.22"
+  const std::string& hypervisor() const;          // the driver's name, e.g. "QEMU"
+  const std::string& hypervisor_version() const;  // e.g. "7.2.22"
   bool alive() const;
 
   Result<std::vector<ListedDomain>> list();
@@ -69,8 +69,8 @@ class LibvirtConnection {
   // libvirt's own counters of one vNIC, in the guest's direction, eight values as core/traffic/numbers.hpp orders them.
   Result<std::vector<std::optional<std::uint64_t>>> interface_stats(const DomainUuid& uuid, const std::string& device);
 
-  std::uint64_t calls() const;    // remote calls made
-  bool bulk_stats() const;        // the driver has virConnectGetAllDomainStats
+  std::uint64_t calls() const;  // remote calls made
+  bool bulk_stats() const;      // the driver has virConnectGetAllDomainStats
 
  private:
   struct Impl;

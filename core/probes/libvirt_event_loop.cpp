@@ -1,5 +1,5 @@
-// libvirt's event loop is one per process, and collectd's virt plugin may run it as well: we register the default implementation (again, which is
-// harmless) and run it from one thread of ours, which a timer wakes when it is to end.
+// libvirt's event loop is one per process, and collectd's virt plugin may run it as well: we register the default implementation (again,
+// which is harmless) and run it from one thread of ours, which a timer wakes when it is to end.
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 

@@ -1,5 +1,7 @@
 #include "core/probes/libvirt_probe.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
@@ -9,8 +11,6 @@
 #include <optional>
 #include <set>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "core/probes/domain_xml.hpp"
 #include "core/probes/libvirt_connection.hpp"
@@ -131,9 +131,15 @@ LibvirtView LibvirtProbe::take() {
   State& s = *state_;
   LibvirtView out = s.view;
   s.view.events.clear();
-  out.health.counters = {{"libvirt_calls", s.calls_before + s.calls}, {"libvirt_connects", s.connects},   {"libvirt_failures", s.failures},
-                         {"libvirt_events", s.events},                {"libvirt_refreshes", s.refreshes}, {"xml_read", s.xml_read},
-                         {"xml_parsed", s.xml_parsed},                {"xml_refused", s.xml_refused},     {"domains", out.domains ? out.domains->size() : 0}};
+  out.health.counters = {{"libvirt_calls", s.calls_before + s.calls},
+                         {"libvirt_connects", s.connects},
+                         {"libvirt_failures", s.failures},
+                         {"libvirt_events", s.events},
+                         {"libvirt_refreshes", s.refreshes},
+                         {"xml_read", s.xml_read},
+                         {"xml_parsed", s.xml_parsed},
+                         {"xml_refused", s.xml_refused},
+                         {"domains", out.domains ? out.domains->size() : 0}};
   return out;
 }
 
@@ -309,12 +315,23 @@ void LibvirtProbe::State::take_queue() {
       const DomainState before = d.state;
       switch (*e.lifecycle) {
         case EventKind::kStarted:
-        case EventKind::kResumed: d.state = DomainState::kRunning; break;
-        case EventKind::kSuspended: d.state = DomainState::kPaused; break;
-        case EventKind::kStopped: d.state = DomainState::kShutoff; break;
-        case EventKind::kCrashed: d.state = DomainState::kCrashed; break;
-        case EventKind::kPmSuspended: d.state = DomainState::kPmSuspended; break;
-        default: break;
+        case EventKind::kResumed:
+          d.state = DomainState::kRunning;
+          break;
+        case EventKind::kSuspended:
+          d.state = DomainState::kPaused;
+          break;
+        case EventKind::kStopped:
+          d.state = DomainState::kShutoff;
+          break;
+        case EventKind::kCrashed:
+          d.state = DomainState::kCrashed;
+          break;
+        case EventKind::kPmSuspended:
+          d.state = DomainState::kPmSuspended;
+          break;
+        default:
+          break;
       }
       inventory_changed = inventory_changed || before != d.state;
     }

@@ -1,5 +1,6 @@
-// The libvirt probe: one connection, one thread that may hang as long as libvirtd does, and a mailbox from which the collector takes what is known
-// without ever waiting. Keeps the inventory by events, with a full refresh behind them; a failed listing leaves what was known and lets it age.
+// The libvirt probe: one connection, one thread that may hang as long as libvirtd does, and a mailbox from which the collector takes what
+// is known without ever waiting. Keeps the inventory by events, with a full refresh behind them; a failed listing leaves what was known and
+// lets it age.
 #pragma once
 
 #include <chrono>
@@ -27,10 +28,10 @@ struct LibvirtProbeOptions {
 
 // What is known of one connection's domains at one moment. The pointers are to values that no longer change.
 struct LibvirtView {
-  std::uint64_t generation{0};                               // changes whenever `domains` does; 0: nothing was ever listed
-  std::shared_ptr<const std::vector<Domain>> domains;        // sorted by UUID
-  std::shared_ptr<const std::vector<DomainNumbers>> numbers; // one per domain
-  std::vector<Event> events;                                 // since the last take(), unnumbered
+  std::uint64_t generation{0};                                // changes whenever `domains` does; 0: nothing was ever listed
+  std::shared_ptr<const std::vector<Domain>> domains;         // sorted by UUID
+  std::shared_ptr<const std::vector<DomainNumbers>> numbers;  // one per domain
+  std::vector<Event> events;                                  // since the last take(), unnumbered
   ProbeHealth health;
 };
 
@@ -42,7 +43,8 @@ class LibvirtProbe {
   LibvirtProbe& operator=(const LibvirtProbe&) = delete;
 
   void start();
-  // Asks the thread to end. Then join() waits at most so long: a thread that hangs in libvirt is left behind and holds nothing but its own state.
+  // Asks the thread to end. Then join() waits at most so long: a thread that hangs in libvirt is left behind and holds nothing but its own
+  // state.
   void request_stop() noexcept;
   void join(std::chrono::milliseconds limit) noexcept;
 

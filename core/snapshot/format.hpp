@@ -6,8 +6,8 @@
 //   | magic  | major | parts | file size | reserved  | xxh3    | parts × PartEntry      | part octets …, each at a multiple of 16
 //   +--------+-------+-------+-----------+-----------+---------+------------------------+----------
 //
-// `xxh3` covers the file's first 40 octets and the entries; an entry's `xxh3` covers its part, padding included: no octet is uncovered. Unknown part kinds are skipped, so an older reader
-// reads a newer file; `major` changes only when even that cannot work.
+// `xxh3` covers the file's first 40 octets and the entries; an entry's `xxh3` covers its part, padding included: no octet is uncovered.
+// Unknown part kinds are skipped, so an older reader reads a newer file; `major` changes only when even that cannot work.
 #pragma once
 
 #include <cstdint>

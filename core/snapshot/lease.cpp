@@ -1,12 +1,11 @@
 #include "core/snapshot/lease.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-
-#include <fmt/format.h>
 
 #include "core/snapshot.hpp"
 #include "core/snapshot/trust.hpp"

@@ -1,10 +1,9 @@
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <cstdio>
 #include <fstream>
-
-#include <fmt/format.h>
 
 #include "core/snapshot.hpp"
 #include "core/text.hpp"

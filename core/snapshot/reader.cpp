@@ -1,10 +1,9 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-
-#include <fmt/format.h>
 
 #include "core/snapshot.hpp"
 #include "core/snapshot/file_descriptor.hpp"

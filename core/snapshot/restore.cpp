@@ -69,7 +69,8 @@ Inventory inventory_of(const Snapshot& snapshot) {
     d.memory_kib = row.memory_kib;
     d.memory_max_kib = row.memory_max_kib;
     for (const TagView& t : row.tags) d.tags.emplace(t.key, t.value);
-    for (std::size_t v = row.first_vnic; v < row.first_vnic + row.vnic_count; ++v) d.vnics.push_back(vnic_of(snapshot.vnic(v), *snapshot.impl().vnic(v)));
+    for (std::size_t v = row.first_vnic; v < row.first_vnic + row.vnic_count; ++v)
+      d.vnics.push_back(vnic_of(snapshot.vnic(v), *snapshot.impl().vnic(v)));
     out.domains.push_back(std::move(d));
   }
   // A file of ours is in order already; one that is not must not break what relies on it.

@@ -1,10 +1,10 @@
 #include "core/snapshot.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
-
-#include <fmt/format.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -19,7 +19,9 @@ namespace {
 constexpr flatbuffers::uoffset_t kMaxTables = 4'000'000;
 constexpr flatbuffers::uoffset_t kMaxDepth = 16;
 
-std::string_view view(const flatbuffers::String* text) { return text == nullptr ? std::string_view{} : std::string_view(text->c_str(), text->size()); }
+std::string_view view(const flatbuffers::String* text) {
+  return text == nullptr ? std::string_view{} : std::string_view(text->c_str(), text->size());
+}
 
 template <class T>
 std::optional<T> optional_of(const flatbuffers::Optional<T>& value) {
@@ -73,7 +75,8 @@ std::optional<Bandwidth> bandwidth_of(const fbs::Bandwidth* bandwidth) {
 Result<std::span<const std::byte>> part(std::span<const std::byte> file, std::span<const PartEntry> entries, PartKind kind) {
   for (const PartEntry& entry : entries) {
     if (entry.kind != static_cast<std::uint32_t>(kind)) continue;
-    if (entry.offset % kPartAlignment != 0 || entry.offset > file.size() || entry.size > file.size() - entry.offset) return corrupt("a part lies outside the file");
+    if (entry.offset % kPartAlignment != 0 || entry.offset > file.size() || entry.size > file.size() - entry.offset)
+      return corrupt("a part lies outside the file");
     const auto bytes = file.subspan(entry.offset, entry.size);
     if (XXH3_64bits(bytes.data(), bytes.size()) != entry.xxh3) return corrupt("a checksum does not fit");
     return bytes;
@@ -107,10 +110,14 @@ Result<std::vector<PartEntry>> open_file(std::span<const std::byte> file) {
   if (file.empty()) return Error{ErrorCode::kTruncated, "the snapshot is empty"};
   const std::size_t known = std::min(file.size(), sizeof(head));
   std::memcpy(&head, file.data(), known);
-  if (std::memcmp(&head.magic, &kSnapshotMagic, std::min(known, sizeof(head.magic))) != 0) return Error{ErrorCode::kForeign, "the file is not a vmtraffic snapshot"};
-  if (known < sizeof(head)) return Error{ErrorCode::kTruncated, fmt::format("the snapshot is truncated: {} octets are less than its head", file.size())};
+  if (std::memcmp(&head.magic, &kSnapshotMagic, std::min(known, sizeof(head.magic))) != 0)
+    return Error{ErrorCode::kForeign, "the file is not a vmtraffic snapshot"};
+  if (known < sizeof(head))
+    return Error{ErrorCode::kTruncated, fmt::format("the snapshot is truncated: {} octets are less than its head", file.size())};
   if (head.major > kSnapshotMajor) {
-    return Error{ErrorCode::kFuture, fmt::format("the snapshot's format {} is newer than this program understands ({}): upgrade this program", head.major, kSnapshotMajor)};
+    return Error{ErrorCode::kFuture,
+                 fmt::format("the snapshot's format {} is newer than this program understands ({}): upgrade this program", head.major,
+                             kSnapshotMajor)};
   }
   if (file.size() < head.file_size) {
     return Error{ErrorCode::kTruncated, fmt::format("the snapshot is truncated: {} of {} octets", file.size(), head.file_size)};
@@ -139,7 +146,8 @@ Result<Done> Snapshot::Impl::lay_out() {
     if (!complete(domain)) return corrupt("a domain without identity");
     first_vnic.push_back(static_cast<std::uint32_t>(domain_of.size()));
     first_tag.push_back(static_cast<std::uint32_t>(tags.size()));
-    const auto* of_domain = domain_tags != nullptr && d < size_of(domain_tags->domains()) ? domain_tags->domains()->Get(d)->tags() : nullptr;
+    const auto* of_domain =
+        domain_tags != nullptr && d < size_of(domain_tags->domains()) ? domain_tags->domains()->Get(d)->tags() : nullptr;
     for (flatbuffers::uoffset_t t = 0; t < size_of(of_domain); ++t) {
       const fbs::Tag* tag = of_domain->Get(t);
       tags.push_back({view(tag->key()), view(tag->value())});
@@ -191,8 +199,8 @@ Result<Snapshot> Snapshot::parse(std::vector<std::byte> bytes, unsigned parts) {
 
 SnapshotInfo Snapshot::info() const {
   const fbs::Header* h = impl_->header;
-  return {view(h->host()),          view(h->boot_id()), h->sequence(),  h->sampled_boottime_ns(), h->sampled_walltime_ns(), h->interval_ns(),
-          h->inventory_generation(), h->writer_pid(),    view(h->writer_program()), view(h->writer_version())};
+  return {view(h->host()),  view(h->boot_id()),        h->sequence(),   h->sampled_boottime_ns(),  h->sampled_walltime_ns(),
+          h->interval_ns(), h->inventory_generation(), h->writer_pid(), view(h->writer_program()), view(h->writer_version())};
 }
 
 std::size_t Snapshot::domain_count() const { return impl_->first_vnic.size() - 1; }
@@ -247,7 +255,8 @@ VnicRow Snapshot::vnic(std::size_t index) const {
   row.link = enum_of(v->link(), LinkState::kDown, LinkState::kUnknown);
   row.bandwidth_rx = bandwidth_of(v->bandwidth_rx());
   row.bandwidth_tx = bandwidth_of(v->bandwidth_tx());
-  row.addresses = std::span(impl_->addresses).subspan(impl_->first_address[index], impl_->first_address[index + 1] - impl_->first_address[index]);
+  row.addresses =
+      std::span(impl_->addresses).subspan(impl_->first_address[index], impl_->first_address[index + 1] - impl_->first_address[index]);
   if (impl_->numbers == nullptr || index >= size_of(impl_->numbers->totals())) return row;
   const fbs::VnicTotals* t = impl_->numbers->totals()->Get(static_cast<flatbuffers::uoffset_t>(index));
   const auto total = [&](Metric m) { return (unsigned{t->present()} >> m & 1u) != 0 ? std::optional(t->total()->Get(m)) : std::nullopt; };
@@ -261,7 +270,7 @@ VnicRow Snapshot::vnic(std::size_t index) const {
 WindowRates Snapshot::rates(std::size_t vnic_index, Window window) const {
   WindowRates out;
   if (impl_->numbers == nullptr) return out;
-  const flatbuffers::Vector<const fbs::VnicRates*>* rows = window == Window::kInterval  ? impl_->numbers->rates_interval()
+  const flatbuffers::Vector<const fbs::VnicRates*>* rows = window == Window::kInterval ? impl_->numbers->rates_interval()
                                                            : window == Window::kMinute ? impl_->numbers->rates_minute()
                                                                                        : impl_->numbers->rates_five_minutes();
   if (vnic_index >= size_of(rows)) return out;
@@ -272,8 +281,10 @@ WindowRates Snapshot::rates(std::size_t vnic_index, Window window) const {
   out.covered_s = static_cast<double>(r->covered_s());
   out.rx = {rate(r->mean(), kRxOctets), rate(r->mean(), kRxPackets), rate(r->mean(), kRxErrors), rate(r->mean(), kRxDrops)};
   out.tx = {rate(r->mean(), kTxOctets), rate(r->mean(), kTxPackets), rate(r->mean(), kTxErrors), rate(r->mean(), kTxDrops)};
-  out.rx_highest = {rate(r->highest(), kRxOctets), rate(r->highest(), kRxPackets), rate(r->highest(), kRxErrors), rate(r->highest(), kRxDrops)};
-  out.tx_highest = {rate(r->highest(), kTxOctets), rate(r->highest(), kTxPackets), rate(r->highest(), kTxErrors), rate(r->highest(), kTxDrops)};
+  out.rx_highest = {rate(r->highest(), kRxOctets), rate(r->highest(), kRxPackets), rate(r->highest(), kRxErrors),
+                    rate(r->highest(), kRxDrops)};
+  out.tx_highest = {rate(r->highest(), kTxOctets), rate(r->highest(), kTxPackets), rate(r->highest(), kTxErrors),
+                    rate(r->highest(), kTxDrops)};
   return out;
 }
 

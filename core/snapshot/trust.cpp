@@ -1,5 +1,6 @@
 #include "core/snapshot/trust.hpp"
 
+#include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -8,8 +9,6 @@
 #include <cstring>
 #include <optional>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "core/text.hpp"
 
@@ -39,10 +38,12 @@ Status trusted_directory(const struct stat& info, const std::filesystem::path& d
   const std::string name = printable(directory.string());
   if (!S_ISDIR(info.st_mode)) return Error{ErrorCode::kInvalid, fmt::format("{} is not a directory", name)};
   if ((info.st_mode & 0022) != 0) {
-    return Error{ErrorCode::kInsecure, fmt::format("{} may be written by others (mode {:04o}): chmod go-w {}", name, info.st_mode & 07777, name)};
+    return Error{ErrorCode::kInsecure,
+                 fmt::format("{} may be written by others (mode {:04o}): chmod go-w {}", name, info.st_mode & 07777, name)};
   }
   if (info.st_uid == 0 || info.st_uid == geteuid() || info.st_uid == vmtraffic_user()) return Done{};
-  return Error{ErrorCode::kInsecure, fmt::format("{} belongs to uid {}, who is neither root nor vmtraffic: chown vmtraffic:vmtraffic {}", name, info.st_uid, name)};
+  return Error{ErrorCode::kInsecure, fmt::format("{} belongs to uid {}, who is neither root nor vmtraffic: chown vmtraffic:vmtraffic {}",
+                                                 name, info.st_uid, name)};
 }
 
 Status trusted_file(const struct stat& info, const struct stat& directory_info, const std::filesystem::path& file) {
@@ -52,7 +53,8 @@ Status trusted_file(const struct stat& info, const struct stat& directory_info, 
     return Error{ErrorCode::kInsecure, fmt::format("{} may be written by others (mode {:04o}): remove it", name, info.st_mode & 07777)};
   }
   if (info.st_uid == 0 || info.st_uid == directory_info.st_uid) return Done{};
-  return Error{ErrorCode::kInsecure, fmt::format("{} belongs to uid {}, who is neither root nor its directory's owner: remove it", name, info.st_uid)};
+  return Error{ErrorCode::kInsecure,
+               fmt::format("{} belongs to uid {}, who is neither root nor its directory's owner: remove it", name, info.st_uid)};
 }
 
 Error system_error(int code, std::string_view doing, const std::filesystem::path& path) {

@@ -1,15 +1,14 @@
 #include "core/snapshot/writer.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <pwd.h>
 
 #include <cassert>
 #include <cerrno>
 #include <cstring>
-
-#include <fmt/format.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -58,7 +57,9 @@ flatbuffers::Offset<fbs::Vnic> encode_vnic(Builder& b, const Vnic& v) {
   const auto alias = b.CreateString(v.alias);
   const auto pci = v.pci ? b.CreateString(v.pci->text()) : flatbuffers::Offset<flatbuffers::String>{};
   const auto addresses = b.CreateVectorOfStrings(v.addresses);
-  const auto bandwidth = [](const std::optional<Bandwidth>& w) { return w ? fbs::Bandwidth(w->average, w->peak, w->burst) : fbs::Bandwidth(); };
+  const auto bandwidth = [](const std::optional<Bandwidth>& w) {
+    return w ? fbs::Bandwidth(w->average, w->peak, w->burst) : fbs::Bandwidth();
+  };
   const fbs::Bandwidth rx = bandwidth(v.bandwidth_rx);
   const fbs::Bandwidth tx = bandwidth(v.bandwidth_tx);
   const fbs::Mac mac(flatbuffers::span<const std::uint8_t, 6>(v.mac.octets));
@@ -91,8 +92,9 @@ flatbuffers::Offset<fbs::Domain> encode_domain(Builder& b, const Domain& d) {
   const auto hypervisor = b.CreateSharedString(d.hypervisor);
   const auto os_type = b.CreateSharedString(d.os_type);
   const fbs::Uuid uuid = uuid_struct(d.uuid);
-  return fbs::CreateDomain(b, &uuid, name, title, connection, hypervisor, os_type, static_cast<std::uint8_t>(d.state), d.state_reason, nullable(d.persistent),
-                           nullable(d.autostart), nullable(d.vcpus), nullable(d.vcpus_max), nullable(d.memory_kib), nullable(d.memory_max_kib), vnic_vector);
+  return fbs::CreateDomain(b, &uuid, name, title, connection, hypervisor, os_type, static_cast<std::uint8_t>(d.state), d.state_reason,
+                           nullable(d.persistent), nullable(d.autostart), nullable(d.vcpus), nullable(d.vcpus_max), nullable(d.memory_kib),
+                           nullable(d.memory_max_kib), vnic_vector);
 }
 
 EncodedPart encode_header(const SnapshotHeader& h) {
@@ -101,7 +103,8 @@ EncodedPart encode_header(const SnapshotHeader& h) {
   const auto boot_id = b.CreateString(h.boot_id);
   const auto program = b.CreateString(h.writer_program);
   const auto version = b.CreateString(h.writer_version);
-  b.Finish(fbs::CreateHeader(b, host, boot_id, h.sequence, h.sampled_boottime, h.sampled_walltime, h.interval, h.inventory_generation, h.writer_pid, program, version));
+  b.Finish(fbs::CreateHeader(b, host, boot_id, h.sequence, h.sampled_boottime, h.sampled_walltime, h.interval, h.inventory_generation,
+                             h.writer_pid, program, version));
   return finish(b);
 }
 
@@ -211,7 +214,8 @@ EncodedPart encode_numbers(const std::vector<DomainNumbers>& domains, const std:
   std::vector<fbs::DomainNumbers> domain_structs;
   domain_structs.reserve(domains.size());
   for (const DomainNumbers& d : domains) {
-    domain_structs.emplace_back(d.cpu_time_ns.value_or(0), d.confirmed_boottime.value_or(0), (d.cpu_time_ns ? 1u : 0u) | (d.confirmed_boottime ? 2u : 0u));
+    domain_structs.emplace_back(d.cpu_time_ns.value_or(0), d.confirmed_boottime.value_or(0),
+                                (d.cpu_time_ns ? 1u : 0u) | (d.confirmed_boottime ? 2u : 0u));
   }
   const auto domain_vector = b.CreateVectorOfStructs(domain_structs);
   const auto total_vector = structs<fbs::VnicTotals>(b, totals);
@@ -231,8 +235,8 @@ EncodedPart encode_health(const std::vector<ProbeHealth>& health) {
     const auto counter_vector = b.CreateVector(counters);
     const auto name = b.CreateString(p.name);
     const auto message = b.CreateString(p.message);
-    probes.push_back(
-        fbs::CreateProbeHealth(b, name, static_cast<std::uint8_t>(p.state), message, p.since_boottime, nullable(p.last_ok_boottime), counter_vector));
+    probes.push_back(fbs::CreateProbeHealth(b, name, static_cast<std::uint8_t>(p.state), message, p.since_boottime,
+                                            nullable(p.last_ok_boottime), counter_vector));
   }
   b.Finish(fbs::CreateHealth(b, b.CreateVector(probes)));
   return finish(b);
@@ -301,8 +305,10 @@ Status publish(const std::filesystem::path& directory, const EncodedSnapshot& sn
   if (unlinkat(dir.get(), kTemporary, 0) != 0 && errno != ENOENT) return system_error(errno, "replace", directory / kTemporary);
   const FileDescriptor file(openat(dir.get(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!file) return system_error(errno, "write", path);
-  // The group vmtraffic reads what root wrote, and the user vmtraffic may take over from root. Harmless where we may not: then we are that user.
-  if (fchown(file.get(), geteuid() == 0 ? info.st_uid : static_cast<uid_t>(-1), info.st_gid) != 0 && geteuid() == 0) return system_error(errno, "hand over", path);
+  // The group vmtraffic reads what root wrote, and the user vmtraffic may take over from root. Harmless where we may not: then we are that
+  // user.
+  if (fchown(file.get(), geteuid() == 0 ? info.st_uid : static_cast<uid_t>(-1), info.st_gid) != 0 && geteuid() == 0)
+    return system_error(errno, "hand over", path);
   if (fchmod(file.get(), 0640) != 0) return system_error(errno, "write", path);
   const Layout layout = lay_out(snapshot);
   std::vector<iovec> pieces;

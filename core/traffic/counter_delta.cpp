@@ -11,7 +11,8 @@ enum class Continuity { kGrew, kWrapped, kReset };
 // its life, less than 2^56. Anything else began anew.
 Continuity continuity(std::uint64_t last, std::uint64_t raw, CounterWidth width) {
   if (raw >= last) return Continuity::kGrew;
-  const bool wrapped = width == CounterWidth::k32 ? last < kSpan32 && kSpan32 - last + raw < kSpan32 / 2 : raw - last < (std::uint64_t{1} << 56);
+  const bool wrapped =
+      width == CounterWidth::k32 ? last < kSpan32 && kSpan32 - last + raw < kSpan32 / 2 : raw - last < (std::uint64_t{1} << 56);
   return wrapped ? Continuity::kWrapped : Continuity::kReset;
 }
 
@@ -33,8 +34,11 @@ CounterStep advance(VnicTotals& totals, const LinkReading& reading, Nanoseconds 
     }
     const std::uint64_t last = totals.total[m] - totals.offset[m];
     switch (replaced ? Continuity::kReset : continuity(last, raw, reading.width)) {
-      case Continuity::kGrew: break;
-      case Continuity::kWrapped: totals.offset[m] += reading.width == CounterWidth::k32 ? kSpan32 : 0; break;  // 64 bits wrap by themselves
+      case Continuity::kGrew:
+        break;
+      case Continuity::kWrapped:
+        totals.offset[m] += reading.width == CounterWidth::k32 ? kSpan32 : 0;
+        break;  // 64 bits wrap by themselves
       case Continuity::kReset:
         totals.offset[m] = totals.total[m];
         totals.total[m] += raw;

@@ -20,19 +20,19 @@ struct PciAddress {
 
 struct Vnic {
   MacAddress mac;
-  std::uint8_t ordinal{0};      // among equal MACs of the domain, in the XML's order
-  std::uint32_t number{0};      // its place in the XML
+  std::uint8_t ordinal{0};  // among equal MACs of the domain, in the XML's order
+  std::uint32_t number{0};  // its place in the XML
   VnicType type{VnicType::kOther};
-  std::string source;           // bridge, network, parent device or socket path
-  std::string tap;              // <target dev=…> while the domain runs
+  std::string source;  // bridge, network, parent device or socket path
+  std::string tap;     // <target dev=…> while the domain runs
   std::string model;
-  std::string port_id;          // virtualport's interfaceid
-  std::string teaming;          // "persistent", "transient" or empty
-  std::string alias;            // libvirt's device alias, e.g. "net0"
+  std::string port_id;  // virtualport's interfaceid
+  std::string teaming;  // "persistent", "transient" or empty
+  std::string alias;    // libvirt's device alias, e.g. "net0"
   LinkState link{LinkState::kUnknown};
   std::optional<Bandwidth> bandwidth_rx, bandwidth_tx;
-  std::optional<PciAddress> pci;        // hostdev: the passed-through function
-  std::vector<std::string> addresses;   // known IPs, as text, sorted
+  std::optional<PciAddress> pci;       // hostdev: the passed-through function
+  std::vector<std::string> addresses;  // known IPs, as text, sorted
   friend bool operator==(const Vnic&, const Vnic&) = default;
 };
 

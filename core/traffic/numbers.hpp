@@ -45,7 +45,7 @@ static_assert(sizeof(VnicTotals) == 144);
 
 // Rates of one vNIC over one window.
 struct VnicRates {
-  float covered_s{0};       // 0: no rate
+  float covered_s{0};  // 0: no rate
   MetricRates mean{};
   MetricRates highest{};
   std::uint32_t present{0};  // bit m for metric m

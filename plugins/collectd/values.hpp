@@ -46,7 +46,8 @@ struct Mapping {
   bool domain_state{false};  // ExtraStats "domain_state"
 };
 
-// With `time`, ns since 1970, as the sample's time. Of all domains, or of those from `first` on, at most `count`: a thousand domains make some megabytes of lists.
+// With `time`, ns since 1970, as the sample's time. Of all domains, or of those from `first` on, at most `count`: a thousand domains make
+// some megabytes of lists.
 std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time,
                                  std::size_t first = 0, std::size_t count = static_cast<std::size_t>(-1));
 

@@ -1,7 +1,8 @@
 // What one tick costs with 1,000 vNICs in 1,000 domains, against floors measured in the same run:
 //   sample   read all link counters, account them, compute every window   against one bare RTM_GETSTATS dump of the same links
 //   publish  encode and publish the snapshot (inventory unchanged)         against writing and renaming the same octets bare
-// The links are real (veth pairs, one end watched, so that half of what the kernel tells is none of ours), in a network namespace of the program's own: needs root.
+// The links are real (veth pairs, one end watched, so that half of what the kernel tells is none of ours), in a network namespace of the
+// program's own: needs root.
 //
 //   tick_bench [vnics] [rounds] [directory]       default 1000 200 /dev/shm
 //
@@ -93,7 +94,8 @@ Inventory synthetic(int vnics) {
     d.os_type = "hvm";
     d.state = DomainState::kRunning;
     d.persistent = true;
-    d.tags = {{"nova.instance", fmt::format("web-{}", i)}, {"nova.project", "shop"}, {"nova.project_id", "0123456789abcdef0123456789abcdef"}};
+    d.tags = {
+        {"nova.instance", fmt::format("web-{}", i)}, {"nova.project", "shop"}, {"nova.project_id", "0123456789abcdef0123456789abcdef"}};
     Vnic v;
     v.mac = *MacAddress::parse(fmt::format("52:54:00:00:{:02x}:{:02x}", i >> 8 & 255, i & 255));
     v.type = VnicType::kBridge;
@@ -183,12 +185,17 @@ int main(int argc, char** argv) {
     if (i == 39) bare.us.clear(), ours.us.clear(), bare_write.us.clear(), ours_write.us.clear();  // warm: five minutes of windows are full
   }
   std::filesystem::remove_all(directory);
-  if (std::any_of(readings.begin(), readings.end(), [](const LinkReading& r) { return r.present != kAllMetrics; })) fail("links without counters");
-  fmt::print("{} vNICs in {} domains among {} links, snapshot of {} octets; CPU per tick, medians of {}\n", vnics, vnics, 2 * vnics + 1, bytes.size(), rounds);
-  fmt::print("  bare RTM_GETSTATS dump       {:8.3f} ms\n  sample and account           {:8.3f} ms   {:.2f} x\n", bare.median() / 1e3, ours.median() / 1e3,
-             ours.median() / bare.median());
+  if (std::any_of(readings.begin(), readings.end(), [](const LinkReading& r) { return r.present != kAllMetrics; }))
+    fail("links without counters");
+  fmt::print("{} vNICs in {} domains among {} links, snapshot of {} octets; CPU per tick, medians of {}\n", vnics, vnics, 2 * vnics + 1,
+             bytes.size(), rounds);
+  fmt::print("  bare RTM_GETSTATS dump       {:8.3f} ms\n  sample and account           {:8.3f} ms   {:.2f} x\n", bare.median() / 1e3,
+             ours.median() / 1e3, ours.median() / bare.median());
   fmt::print("  bare write and rename        {:8.3f} ms\n  encode and publish           {:8.3f} ms   {:.2f} x\n", bare_write.median() / 1e3,
              ours_write.median() / 1e3, ours_write.median() / bare_write.median());
-  fmt::print("{{\"benchmark\":\"tick\",\"vnics\":{},\"dump_us\":{:.1f},\"sample_us\":{:.1f},\"sample_ratio\":{:.3f},\"write_us\":{:.1f},\"publish_us\":{:.1f},\"publish_ratio\":{:.3f}}}\n",
-             vnics, bare.median(), ours.median(), ours.median() / bare.median(), bare_write.median(), ours_write.median(), ours_write.median() / bare_write.median());
+  fmt::print(
+      "{{\"benchmark\":\"tick\",\"vnics\":{},\"dump_us\":{:.1f},\"sample_us\":{:.1f},\"sample_ratio\":{:.3f},\"write_us\":{:.1f},\"publish_"
+      "us\":{:.1f},\"publish_ratio\":{:.3f}}}\n",
+      vnics, bare.median(), ours.median(), ours.median() / bare.median(), bare_write.median(), ours_write.median(),
+      ours_write.median() / bare_write.median());
 }

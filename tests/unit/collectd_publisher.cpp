@@ -65,7 +65,8 @@ int run(const std::string& directory, double interval_s) {
     const EncodedPart tags = encode_tags(content.inventory);
     const EncodedPart numbers = encode_numbers(content.numbers);
     const EncodedPart events = encode_events(content.events, sequence);
-    const EncodedSnapshot snapshot{.header = content.header, .inventory = &inventory, .numbers = &numbers, .events = &events, .tags = &tags};
+    const EncodedSnapshot snapshot{
+        .header = content.header, .inventory = &inventory, .numbers = &numbers, .events = &events, .tags = &tags};
     if (const Status done = publish(directory, snapshot); !done.ok()) {
       std::cerr << done.error().text << '\n';
       return EXIT_FAILURE;

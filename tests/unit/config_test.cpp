@@ -38,7 +38,8 @@ TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
       {"libvirt = 1", "f:1: libvirt is a section: write [libvirt], not 1"},
       {"[libvirt]\nuris = \"qemu:///system\"",
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'qemu:///system'"},
-      {"[libvirt]\nuris = [\"qemu\"]", "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'qemu'"},
+      {"[libvirt]\nuris = [\"qemu\"]",
+       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'qemu'"},
       {"[libvirt]\nuris = [\"a:///\", \"a:///\"]",
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'a:///'"},
   };
@@ -58,7 +59,8 @@ TEST(Config, BrokenTomlNamesTheLine) {
 TEST(Config, AFileThatWasNamedMustExist) {
   const auto config = load_config("/nowhere/vmtraffic.toml");
   ASSERT_FALSE(config.ok());
-  EXPECT_EQ(config.error(), (Error{ErrorCode::kMissing, "cannot read the configuration /nowhere/vmtraffic.toml: No such file or directory"}));
+  EXPECT_EQ(config.error(),
+            (Error{ErrorCode::kMissing, "cannot read the configuration /nowhere/vmtraffic.toml: No such file or directory"}));
   EXPECT_EQ(*load_config_or_defaults("/nowhere/vmtraffic.toml"), Config{});
 }
 

@@ -37,8 +37,8 @@ std::vector<std::byte> file_of(const Parts& parts) {
 std::vector<std::uint8_t> later_header() {
   flatbuffers::FlatBufferBuilder b;
   const std::uint32_t replicas[] = {1, 2, 3};
-  b.Finish(next::CreateHeader(b, b.CreateString("hv-9"), b.CreateString("boot-1"), 7, 1000 * kSecond, 5, 10 * kSecond, 1, 99, b.CreateString("later"),
-                              b.CreateString("9.0"), b.CreateString("eu"), b.CreateVector(replicas, 3)));
+  b.Finish(next::CreateHeader(b, b.CreateString("hv-9"), b.CreateString("boot-1"), 7, 1000 * kSecond, 5, 10 * kSecond, 1, 99,
+                              b.CreateString("later"), b.CreateString("9.0"), b.CreateString("eu"), b.CreateVector(replicas, 3)));
   return bytes_of(b);
 }
 
@@ -116,7 +116,8 @@ TEST(Evolution, ANewerReaderReadsAnOlderFile) {
 }
 
 TEST(Evolution, AFileWithoutAHeaderIsCorrupt) {
-  EXPECT_EQ(Snapshot::parse(file_of({{2, later_inventory()}})).error(), (Error{ErrorCode::kCorrupt, "the snapshot is corrupt (it has no header)"}));
+  EXPECT_EQ(Snapshot::parse(file_of({{2, later_inventory()}})).error(),
+            (Error{ErrorCode::kCorrupt, "the snapshot is corrupt (it has no header)"}));
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ TEST_F(SnapshotFile, AReaderSeesAReplacedFileAndKeepsAnUnchangedOne) {
 
 TEST_F(SnapshotFile, MissingSaysWhatToStart) {
   EXPECT_EQ(read_snapshot(dir_).error(),
-            (Error{ErrorCode::kMissing, "there is no snapshot at " + file().string() + ": start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect"}));
+            (Error{ErrorCode::kMissing, "there is no snapshot at " + file().string() +
+                                            ": start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect"}));
   EXPECT_EQ(read_snapshot(dir_ / "none").error().code, ErrorCode::kMissing);
 }
 

@@ -85,7 +85,12 @@ inline SnapshotContent small_snapshot() {
   c.numbers.rates[1][0] = {60, {50, 1, 0, 0, 150, 2, 0, 0}, {100, 1, 0, 0, 200, 2, 0, 0}, kAllMetrics};
   c.numbers.rates[2][0] = {130, {40, 1, 0, 0, 140, 2, 0, 0}, {120, 1, 0, 0, 220, 2, 0, 0}, kAllMetrics};
   c.health = {{"collector", HealthState::kUp, "", 1 * kSecond, 1000 * kSecond, {{"ticks", 100}}},
-              {"libvirt qemu:///system", HealthState::kDown, "libvirtd does not answer", 900 * kSecond, 880 * kSecond, {{"libvirt_calls", 5}, {"domains", 2}}}};
+              {"libvirt qemu:///system",
+               HealthState::kDown,
+               "libvirtd does not answer",
+               900 * kSecond,
+               880 * kSecond,
+               {{"libvirt_calls", 5}, {"domains", 2}}}};
   c.events = {{8, 990 * kSecond, 1'699'999'990 * kSecond, EventKind::kStarted, uuid_number(0x11), "web", "booted"},
               {9, 995 * kSecond, 1'699'999'995 * kSecond, EventKind::kStopped, uuid_number(0x22), "off", "destroyed"}};
   return c;

@@ -28,7 +28,8 @@ std::uint64_t walk(const Snapshot& s) {
   for (std::size_t i = 0; i < s.vnic_count(); ++i) {
     const VnicRow v = s.vnic(i);
     sum += v.tap.size() + v.rx.octets.value_or(0) + v.addresses.size();
-    for (const Window w : {Window::kInterval, Window::kMinute, Window::kFiveMinutes}) sum += static_cast<std::uint64_t>(s.rates(i, w).covered_s);
+    for (const Window w : {Window::kInterval, Window::kMinute, Window::kFiveMinutes})
+      sum += static_cast<std::uint64_t>(s.rates(i, w).covered_s);
   }
   for (std::size_t i = 0; i < s.health_count(); ++i) sum += s.health(i).name.size() + s.health(i).counters.size();
   for (std::size_t i = 0; i < s.event_count(); ++i) sum += s.event(i).domain.size();
@@ -167,7 +168,8 @@ TEST(Snapshot, AgeAndStalenessGoByBootTimeAlone) {
 
 TEST(Snapshot, HostileNamesComeThroughUnchanged) {
   SnapshotContent c = small_snapshot();
-  const std::string names[] = {"a/b", "a'b\"c", "a=b|c;d\\", "line\nbreak", "\x1b[31mred", "\xff\xfe\xc0", std::string(300, 'x'), std::string("nul\0nul", 7)};
+  const std::string names[] = {"a/b",         "a'b\"c",       "a=b|c;d\\",           "line\nbreak",
+                               "\x1b[31mred", "\xff\xfe\xc0", std::string(300, 'x'), std::string("nul\0nul", 7)};
   for (const std::string& name : names) {
     c.inventory.domains[0].name = c.inventory.domains[0].title = name;
     c.inventory.domains[0].tags["nova.instance"] = name;

@@ -12,14 +12,16 @@ TEST(Printable, LeavesOrdinaryTextAlone) {
 
 TEST(Printable, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(printable("a\nb\tc\x1b[31m\x7f"), "a\\x0ab\\x09c\\x1b[31m\\x7f");
-  EXPECT_EQ(printable("\xe2\x80\xae" "txt"), "\\xe2\\x80\\xaetxt");  // right-to-left override
+  EXPECT_EQ(printable("\xe2\x80\xae"
+                      "txt"),
+            "\\xe2\\x80\\xaetxt");  // right-to-left override
   EXPECT_EQ(printable(std::string_view("a\0b", 3)), "a\\x00b");
 }
 
 TEST(Printable, EscapesInvalidUtf8OctetByOctet) {
   EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");
-  EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");              // overlong
-  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");     // surrogate
+  EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");           // overlong
+  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // surrogate
   EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
 }
 
