@@ -23,6 +23,7 @@ LOGS = ROOT / "build" / "test-logs"
 JOBS = os.cpu_count() or 1
 FUZZ_SECONDS = 60  # of all targets together
 SHOWN_LINES = 30  # of one failure
+SHOWN_WIDTH = 300
 SHOWN_FAILURES = 15  # of one stage
 PYTHON = "/usr/bin/python3"
 
@@ -219,7 +220,7 @@ def show(tally: Tally) -> None:
         if len(lines) > SHOWN_LINES:
             print(f"  | ... {len(lines) - SHOWN_LINES} lines before")
         for line in lines[-SHOWN_LINES:]:
-            print(f"  | {line}")
+            print(f"  | {line[:SHOWN_WIDTH]}")
     if len(tally.failures) > SHOWN_FAILURES:
         print(f"\n  ... and {len(tally.failures) - SHOWN_FAILURES} more")
 

@@ -85,7 +85,8 @@ Inventory synthetic(int vnics) {
   Inventory inventory;
   for (int i = 0; i < vnics; ++i) {
     Domain d;
-    for (std::size_t o = 0; o < 16; ++o) d.uuid.octets[o] = static_cast<std::uint8_t>((i * 2654435761u) >> (o % 4 * 8));
+    for (std::size_t o = 0; o < 16; ++o)
+      d.uuid.octets[o] = static_cast<std::uint8_t>((static_cast<unsigned>(i) * 2654435761u) >> (o % 4 * 8));
     d.uuid.octets[14] = static_cast<std::uint8_t>(i >> 8);
     d.uuid.octets[15] = static_cast<std::uint8_t>(i);
     d.name = fmt::format("instance-{:08x}", i);

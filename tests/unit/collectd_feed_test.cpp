@@ -91,7 +91,7 @@ TEST_F(FeedTest, ManyDomainsGoOutInBatchesAndAll) {
   TestFeed feed = make_feed();
   const Mapping mapping;
   EXPECT_EQ(feed.poll(snapshot).values,
-            to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, {.time = content_.header.sampled_walltime}));
+            to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, content_.header.sampled_walltime));
 }
 
 TEST_F(FeedTest, AnOlderSnapshotOrACountThatBeganAnewNeitherRepeatsNorBlocks) {

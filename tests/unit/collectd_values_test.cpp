@@ -157,7 +157,9 @@ TEST(Values, MetadataIsPrintableAndBounded) {
   domain.tags = {{"nova.instance", std::string(3000, 'y')}, {"nova.flavor", ""}};
   SnapshotContent content = make_content({domain});
   content.numbers.domains[0] = {.cpu_time_ns = 5, .confirmed_boottime = 1000 * kSecond};
-  const auto lists = values(content);
+  Mapping mapping;
+  mapping.domain_state = true;
+  const auto lists = values(content, mapping);
   ASSERT_EQ(lists.size(), 1U);
   EXPECT_EQ(*lists[0].metadata, (Metadata{{"domain", std::string(253, 'x') + "…"},
                                           {"uuid", "d0000000-0000-0000-0000-000000000001"},
