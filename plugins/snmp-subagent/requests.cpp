@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 namespace vmtraffic::snmp {
 namespace {
@@ -96,6 +97,7 @@ const Served* owner_of(std::span<const Served> all, const netsnmp_variable_list&
 
 // A GetNext's value is the end of the search; 0.0 or nothing: none.
 OidView search_end(const netsnmp_variable_list& variable) {
+  if (variable.type != ASN_PRIV_INCL_RANGE && variable.type != ASN_PRIV_EXCL_RANGE) return {};
   const OidView end(variable.val.objid, variable.val_len / sizeof(oid));
   return end.size() == 2 && end[0] == 0 && end[1] == 0 ? OidView{} : end;
 }

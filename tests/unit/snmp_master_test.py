@@ -57,7 +57,7 @@ class MasterTest(unittest.TestCase):
         self.port = free_port()
         self.system_state = os.path.exists(SYSTEM_STATE)
         (self.home / "snmpd.conf").write_text(
-            "rocommunity public 127.0.0.1\nmaster agentx\n"
+            "rocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\nmaster agentx\n"
             f"agentXSocket {self.home}/master\nsysDescr private master of a test\n")
         self.environment = os.environ | {"MIBS": "", "MIBDIRS": "", "SNMP_PERSISTENT_DIR": str(self.home / "persist"),
                                          "SNMPCONFPATH": str(self.home)}
@@ -162,6 +162,14 @@ class MasterTest(unittest.TestCase):
         self.assertEqual(self.value(OCTETS + ".1.1"), "No Such Instance currently exists at this OID")
         self.assertEqual(self.snmp("snmpgetnext", OCTETS)[0][0], TRAFFIC + ".1.2.1.20.1.1")  # past eight empty columns
         self.assertEqual(self.value(NAME + ".2.1"), 'STRING: "vm-2"')
+
+    def test_nothing_can_be_written(self):
+        self.serve()
+        for oid, kind, value in ((NAME + ".1.1", "s", "mine"), (STATE, "i", "2"), (OCTETS + ".9.9", "i", "0"), (TRAFFIC + ".7", "i", "1")):
+            done = subprocess.run(["snmpset", "-v2c", "-c", "private", "-r0", "-t5", f"127.0.0.1:{self.port}", oid, kind, value],
+                                  capture_output=True, text=True, env=self.environment)
+            self.assertIn("notWritable", done.stderr)
+        self.assertEqual(self.value(NAME + ".1.1"), 'STRING: "vm-1"')
 
     # ---- life
 
