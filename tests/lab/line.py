@@ -62,7 +62,7 @@ class Line:
         return self.collectd
 
     def start_snmp(self, **options: object) -> Process:
-        self.snmpd = self.lab.snmpd()
+        self.snmpd = self.lab.snmpd(name="line-snmpd", port=16261)
         return self.start_agentx(**options)
 
     def start_agentx(self, user: str | None = None, arguments: tuple[str, ...] = ()) -> Process:
@@ -73,7 +73,7 @@ class Line:
     def start_nrpe(self, **commands: str) -> Nrpe:
         standard = {"vm_traffic": f"{self.programs}/check_vm_traffic --totals --perfdata all --window interval",
                     "vm_collector": f"{self.programs}/check_vm_collector"}
-        self.nrpe = self.lab.nrpe(standard | commands)
+        self.nrpe = self.lab.nrpe(standard | commands, name="line-nrpe", port=15777)  # other tests have daemons of their own
         return self.nrpe
 
     def start_collector(self, user: str | None = None, arguments: tuple[str, ...] = ()) -> Process:
