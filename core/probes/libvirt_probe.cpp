@@ -24,6 +24,7 @@ constexpr Nanoseconds kLongestRetry = 10 * kSecond;
 constexpr std::size_t kMaxQueuedEvents = 16384;  // beyond, a full refresh finds out more cheaply
 
 constexpr int kCpuTimeEvery = 5;  // refreshes: CPU times cost libvirtd fifty times what states cost, and are not what we are asked for
+constexpr std::int32_t kPausedStartingUp = 11;  // libvirt's VIR_DOMAIN_PAUSED_STARTING_UP
 constexpr Nanoseconds kEventDelay = 10 * kSecond;  // how late libvirt may tell what a refresh saw first
 
 // What the thread knows of one domain.
@@ -349,6 +350,7 @@ void LibvirtProbe::State::apply_state(Known& k, DomainState state, std::int32_t 
   const auto on = [](DomainState s) { return s == DomainState::kRunning || s == DomainState::kBlocked; };
   if (before == state || before == DomainState::kNoState || (on(before) && on(state))) return;
   if (on(state)) return infer(is_active(before) ? EventKind::kResumed : EventKind::kStarted, d);
+  if (state == DomainState::kPaused && reason == kPausedStartingUp) return;  // on its way up: nobody suspended it
   if (state == DomainState::kPaused) return infer(EventKind::kSuspended, d);
   if (state == DomainState::kShutoff) return infer(EventKind::kStopped, d);
   if (state == DomainState::kCrashed) return infer(EventKind::kCrashed, d);

@@ -42,7 +42,7 @@ template <class Value, class Struct>
 void copy_structs(std::vector<Value>& out, std::size_t rows, const flatbuffers::Vector<const Struct*>* from) {
   static_assert(sizeof(Value) == sizeof(Struct));
   out.assign(rows, {});
-  if (from == nullptr) return;
+  if (from == nullptr || rows == 0) return;
   std::memcpy(static_cast<void*>(out.data()), from->Data(), std::min<std::size_t>(rows, from->size()) * sizeof(Value));
 }
 

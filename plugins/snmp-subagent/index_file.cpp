@@ -68,7 +68,7 @@ Status write_file(const std::filesystem::path& file, std::string_view text) {
 
 }  // namespace
 
-IndexFile::IndexFile(std::filesystem::path directory, Log log) : file_(std::move(directory) / "snmp-indexes"), log_(std::move(log)) {}
+IndexFile::IndexFile(const std::filesystem::path& directory, Log log) : file_(directory / "snmp-indexes"), log_(std::move(log)) {}
 
 IndexStore IndexFile::load() {
   const auto text = read_file(file_);

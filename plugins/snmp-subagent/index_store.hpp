@@ -82,7 +82,7 @@ class IndexStore {
 // The store's file: DIRECTORY/snmp-indexes.
 class IndexFile {
  public:
-  IndexFile(std::filesystem::path directory, Log log);
+  IndexFile(const std::filesystem::path& directory, Log log);
 
   // Reads the file; an empty store, and a line in the log, where it cannot be used.
   IndexStore load();

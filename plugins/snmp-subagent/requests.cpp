@@ -151,7 +151,7 @@ bool answer_directly(std::span<const Served> all, netsnmp_session* session, nets
     }
     return SNMP_ERR_NOERROR;
   });
-  if (snmp_send(session, response.get()) != 0) response.release();  // it is net-snmp's then
+  if (snmp_send(session, response.get()) != 0) static_cast<void>(response.release());  // it is net-snmp's then
   return true;
 }
 
