@@ -24,7 +24,7 @@ constexpr Nanoseconds kLongestRetry = 10 * kSecond;
 constexpr std::size_t kMaxQueuedEvents = 16384;  // beyond, a full refresh finds out more cheaply
 
 constexpr int kCpuTimeEvery = 5;  // refreshes: CPU times cost libvirtd fifty times what states cost, and are not what we are asked for
-constexpr std::int32_t kPausedStartingUp = 11;  // libvirt's VIR_DOMAIN_PAUSED_STARTING_UP
+constexpr std::int32_t kPausedStartingUp = 11;     // libvirt's VIR_DOMAIN_PAUSED_STARTING_UP
 constexpr Nanoseconds kEventDelay = 10 * kSecond;  // how late libvirt may tell what a refresh saw first
 
 // What the thread knows of one domain.

@@ -112,7 +112,7 @@ Status publish_once(const Options& options) {
   const EncodedPart numbers = encode_numbers(content.numbers.domains, content.numbers.totals, content.numbers.rates);
   const EncodedPart health = encode_health(content.health);
   const EncodedPart events = encode_events({}, 0);
-  if (const Status ready = prepare_runtime_directory(options.directory); !ready) return ready;
+  if (Status ready = prepare_runtime_directory(options.directory); !ready) return ready;
   return publish(options.directory, {content.header, &inventory, &numbers, &health, &events, &tags});
 }
 
