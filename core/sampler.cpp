@@ -70,7 +70,8 @@ void Sampler::rebuild_inventory(const std::vector<LibvirtView>& views) {
   Inventory next;
   for (std::size_t c = 0; c < views.size(); ++c) {
     if (views[c].generation != 0) {
-      next.domains.insert(next.domains.end(), views[c].domains->begin(), views[c].domains->end());
+      next.domains.reserve(next.domains.size() + views[c].domains->size());
+      for (const auto& d : *views[c].domains) next.domains.push_back(*d);
       continue;
     }
     for (const Domain& d : history_.inventory.domains) {
@@ -91,7 +92,7 @@ void Sampler::assemble_domain_numbers(const std::vector<LibvirtView>& views) {
     // Both are sorted by UUID.
     std::size_t at = 0;
     for (std::size_t i = 0; i < view.domains->size(); ++i) {
-      const Domain& d = (*view.domains)[i];
+      const Domain& d = *(*view.domains)[i];
       while (at < inventory.domains.size() && inventory.domains[at].uuid < d.uuid) ++at;
       if (at == inventory.domains.size()) break;
       const Domain& row = inventory.domains[at];
@@ -168,7 +169,9 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   history_.windows.advance(now, history_.ledger.totals(), steps);
   history_.events.expire(now, interval_);
   if (encoded_generation_ != history_.inventory_generation) {
+    inventory_part_ = {};  // each time the old part goes first: two of a thousand domains' are half a megabyte
     inventory_part_ = encode_inventory(history_.inventory);
+    tags_part_ = {};
     tags_part_ = encode_tags(history_.inventory);
     encoded_generation_ = history_.inventory_generation;
   }
@@ -176,6 +179,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
     events_part_ = encode_events(history_.events.events(), history_.events.last_sequence());
     events_revision_ = history_.events.revision();
   }
+  numbers_part_ = {};
   numbers_part_ = encode_numbers(history_.domain_numbers, history_.ledger.totals(), history_.windows.rates());
   health_part_ = encode_health(health_of(views_, own_health));
   EncodedSnapshot out;

@@ -27,9 +27,28 @@ constexpr int kCpuTimeEvery = 5;  // refreshes: CPU times cost libvirtd fifty ti
 constexpr std::int32_t kPausedStartingUp = 11;     // libvirt's VIR_DOMAIN_PAUSED_STARTING_UP
 constexpr Nanoseconds kEventDelay = 10 * kSecond;  // how late libvirt may tell what a refresh saw first
 
+// The state that a lifecycle event leaves a domain in, where it says.
+std::optional<DomainState> state_after(EventKind kind) {
+  switch (kind) {
+    case EventKind::kStarted:
+    case EventKind::kResumed:
+      return DomainState::kRunning;
+    case EventKind::kSuspended:
+      return DomainState::kPaused;
+    case EventKind::kStopped:
+      return DomainState::kShutoff;
+    case EventKind::kCrashed:
+      return DomainState::kCrashed;
+    case EventKind::kPmSuspended:
+      return DomainState::kPmSuspended;
+    default:
+      return std::nullopt;
+  }
+}
+
 // What the thread knows of one domain.
 struct Known {
-  Domain domain;
+  std::shared_ptr<const Domain> domain = std::make_shared<const Domain>();  // shared with the views, so exchanged and never changed
   std::optional<std::size_t> xml_hash;  // of the XML that was parsed last; nothing: taken over from another collector, or not read yet
   DomainNumbers numbers;
 };
@@ -73,6 +92,10 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   Status update_dirty();
   void take_queue();
   Status read_xml(const DomainUuid& uuid, Known& k, bool& gone);
+  // Exchanges what is known of a domain for a changed copy.
+  template <class Edit>
+  void change(Known& k, Edit edit);
+  void set_listed(Known& k, const ListedDomain& listed);
   void apply_state(Known& k, DomainState state, std::int32_t reason);
   void remove(const DomainUuid& uuid);
   void record(EventKind kind, const Domain& domain, std::string detail);
@@ -91,7 +114,7 @@ LibvirtProbe::LibvirtProbe(LibvirtProbeOptions options) : state_(std::make_share
   state_->view.health.message = "not connected yet";
   state_->view.health.since_boottime = state_->now();
   for (std::size_t i = 0; i < state_->options.seed.size(); ++i) {
-    state_->known[state_->options.seed[i].uuid] = {state_->options.seed[i], std::nullopt, {}};
+    state_->known[state_->options.seed[i].uuid] = {std::make_shared<const Domain>(state_->options.seed[i]), std::nullopt, {}};
   }
   state_->has_inventory = !state_->options.seed.empty();
 }
@@ -308,45 +331,36 @@ void LibvirtProbe::State::take_queue() {
     // A rename comes as two: the old name undefined, the new one defined.
     if (*e.lifecycle == EventKind::kUndefined && e.detail == "renamed") continue;
     const auto found = known.find(e.uuid);
-    if (*e.lifecycle == EventKind::kRenamed && found != known.end()) e.detail = found->second.domain.name;
+    if (*e.lifecycle == EventKind::kRenamed && found != known.end()) e.detail = found->second.domain->name;
     if (!told_already(e)) new_events.push_back({0, now(), options.clock.walltime(), *e.lifecycle, e.uuid, e.name, e.detail});
     if (found != known.end()) {
       // So that the state read next is not reported a second time.
-      Domain& d = found->second.domain;
-      const DomainState before = d.state;
-      switch (*e.lifecycle) {
-        case EventKind::kStarted:
-        case EventKind::kResumed:
-          d.state = DomainState::kRunning;
-          break;
-        case EventKind::kSuspended:
-          d.state = DomainState::kPaused;
-          break;
-        case EventKind::kStopped:
-          d.state = DomainState::kShutoff;
-          break;
-        case EventKind::kCrashed:
-          d.state = DomainState::kCrashed;
-          break;
-        case EventKind::kPmSuspended:
-          d.state = DomainState::kPmSuspended;
-          break;
-        default:
-          break;
-      }
-      inventory_changed = inventory_changed || before != d.state;
+      const DomainState told = state_after(*e.lifecycle).value_or(found->second.domain->state);
+      if (told != found->second.domain->state) change(found->second, [told](Domain& d) { d.state = told; });
     }
   }
 }
 
 void LibvirtProbe::State::remove(const DomainUuid& uuid) { inventory_changed = known.erase(uuid) > 0 || inventory_changed; }
 
-void LibvirtProbe::State::apply_state(Known& k, DomainState state, std::int32_t reason) {
-  Domain& d = k.domain;
-  if (d.state == state && d.state_reason == reason) return;
-  const DomainState before = std::exchange(d.state, state);
-  d.state_reason = reason;
+template <class Edit>
+void LibvirtProbe::State::change(Known& k, Edit edit) {
+  auto next = std::make_shared<Domain>(*k.domain);
+  edit(*next);
+  k.domain = std::move(next);
   inventory_changed = true;
+}
+
+void LibvirtProbe::State::set_listed(Known& k, const ListedDomain& listed) {
+  if (k.domain->persistent == listed.persistent && k.domain->autostart == listed.autostart) return;
+  change(k, [&listed](Domain& d) { d.persistent = listed.persistent, d.autostart = listed.autostart; });
+}
+
+void LibvirtProbe::State::apply_state(Known& k, DomainState state, std::int32_t reason) {
+  const DomainState before = k.domain->state;
+  if (before == state && k.domain->state_reason == reason) return;
+  change(k, [=](Domain& d) { d.state = state, d.state_reason = reason; });
+  const Domain& d = *k.domain;
   const auto on = [](DomainState s) { return s == DomainState::kRunning || s == DomainState::kBlocked; };
   if (before == state || before == DomainState::kNoState || (on(before) && on(state))) return;
   if (on(state)) return infer(is_active(before) ? EventKind::kResumed : EventKind::kStarted, d);
@@ -390,7 +404,7 @@ Status LibvirtProbe::State::read_xml(const DomainUuid& uuid, Known& k, bool& gon
     complain(LogLevel::kWarning, fmt::format("the XML of domain {} is not understood: {}", uuid.text(), parsed.error().text));
     return Done{};
   }
-  Domain& d = k.domain;
+  const Domain& d = *k.domain;
   const bool first = !k.xml_hash && d.connection.empty();  // neither read nor taken over
   k.xml_hash = hash;
   Domain next = std::move(parsed).value();
@@ -405,7 +419,7 @@ Status LibvirtProbe::State::read_xml(const DomainUuid& uuid, Known& k, bool& gon
     if (const auto lease = leases.find(v.mac); lease != leases.end()) v.addresses = lease->second;
   }
   if (!first) note_vnic_changes(d, next);
-  d = std::move(next);
+  k.domain = std::make_shared<const Domain>(std::move(next));
   inventory_changed = true;
   return Done{};
 }
@@ -427,11 +441,9 @@ Status LibvirtProbe::State::update(const DomainUuid& uuid) {
     remove(uuid);
     return Done{};
   }
-  if (k.domain.persistent != (*listed)->persistent || k.domain.autostart != (*listed)->autostart) inventory_changed = true;
-  k.domain.persistent = (*listed)->persistent;
-  k.domain.autostart = (*listed)->autostart;
+  set_listed(k, **listed);
   apply_state(k, (*state)->state, (*state)->reason);
-  if (appeared && unannounced.erase(uuid) > 0) infer(is_active(k.domain.state) ? EventKind::kStarted : EventKind::kDefined, k.domain);
+  if (appeared && unannounced.erase(uuid) > 0) infer(is_active(k.domain->state) ? EventKind::kStarted : EventKind::kDefined, *k.domain);
   k.numbers.cpu_time_ns = (*state)->cpu_time_ns;
   k.numbers.confirmed_boottime = now();
   return Done{};
@@ -469,21 +481,23 @@ Status LibvirtProbe::State::refresh() {
     Known& k = known[l.uuid];
     bool gone = false;
     if (auto s = read_xml(l.uuid, k, gone); !s && !connection->alive()) return s;
-    if (k.domain.persistent != l.persistent || k.domain.autostart != l.autostart) inventory_changed = true;
-    k.domain.persistent = l.persistent;
-    k.domain.autostart = l.autostart;
-    if (l.active != is_active(k.domain.state)) dirty.insert(l.uuid);
-    for (Vnic& v : k.domain.vnics) {
+    set_listed(k, l);
+    if (l.active != is_active(k.domain->state)) dirty.insert(l.uuid);
+    const auto leased = [this](const Vnic& v) {
       const auto lease = leases.find(v.mac);
-      std::vector<std::string> addresses = lease == leases.end() ? std::vector<std::string>{} : lease->second;
-      if (addresses != v.addresses) v.addresses = std::move(addresses), inventory_changed = true;
+      return lease == leases.end() ? std::vector<std::string>{} : lease->second;
+    };
+    if (std::any_of(k.domain->vnics.begin(), k.domain->vnics.end(), [&](const Vnic& v) { return leased(v) != v.addresses; })) {
+      change(k, [&](Domain& d) {
+        for (Vnic& v : d.vnics) v.addresses = leased(v);
+      });
     }
     const std::lock_guard lock(mutex);
     if (stop) return Done{};
   }
   for (auto it = known.begin(); it != known.end();) {
     const bool gone = !present.contains(it->first);
-    if (gone) infer(EventKind::kUndefined, it->second.domain), inventory_changed = true;
+    if (gone) infer(EventKind::kUndefined, *it->second.domain), inventory_changed = true;
     it = gone ? known.erase(it) : std::next(it);
   }
   has_inventory = true;
@@ -496,7 +510,7 @@ Status LibvirtProbe::State::refresh() {
 Status LibvirtProbe::State::read_stats(bool cpu_time) {
   std::vector<DomainUuid> active;
   for (const auto& [uuid, k] : known) {
-    if (is_active(k.domain.state)) active.push_back(uuid);
+    if (is_active(k.domain->state)) active.push_back(uuid);
   }
   const auto stats = connection->stats(active, cpu_time);
   if (!stats) return stats.error();
@@ -515,7 +529,7 @@ Status LibvirtProbe::State::read_stats(bool cpu_time) {
   }
   for (auto& [uuid, k] : known) {
     if (seen.contains(uuid)) continue;
-    if (is_active(k.domain.state)) {
+    if (is_active(k.domain->state)) {
       // An active domain without an answer: gone, or hung by itself. It ages alone until libvirt says which.
       if (connection->bulk_stats()) dirty.insert(uuid);
     } else {
@@ -529,9 +543,9 @@ void LibvirtProbe::State::publish() {
   auto numbers = std::make_shared<std::vector<DomainNumbers>>();
   numbers->reserve(known.size());
   for (const auto& [uuid, k] : known) numbers->push_back(k.numbers);
-  std::shared_ptr<std::vector<Domain>> domains;
+  std::shared_ptr<std::vector<std::shared_ptr<const Domain>>> domains;
   if (inventory_changed || view.generation == 0) {
-    domains = std::make_shared<std::vector<Domain>>();
+    domains = std::make_shared<std::vector<std::shared_ptr<const Domain>>>();
     domains->reserve(known.size());
     for (const auto& [uuid, k] : known) domains->push_back(k.domain);
   }

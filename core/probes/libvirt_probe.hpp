@@ -28,10 +28,10 @@ struct LibvirtProbeOptions {
 
 // What is known of one connection's domains at one moment. The pointers are to values that no longer change.
 struct LibvirtView {
-  std::uint64_t generation{0};                                // changes whenever `domains` does; 0: nothing was ever listed
-  std::shared_ptr<const std::vector<Domain>> domains;         // sorted by UUID
-  std::shared_ptr<const std::vector<DomainNumbers>> numbers;  // one per domain
-  std::vector<Event> events;                                  // since the last take(), unnumbered
+  std::uint64_t generation{0};                                                // changes whenever `domains` does; 0: nothing was ever listed
+  std::shared_ptr<const std::vector<std::shared_ptr<const Domain>>> domains;  // sorted by UUID
+  std::shared_ptr<const std::vector<DomainNumbers>> numbers;                  // one per domain
+  std::vector<Event> events;                                                  // since the last take(), unnumbered
   ProbeHealth health;
 };
 

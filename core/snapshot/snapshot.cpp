@@ -45,6 +45,17 @@ Error corrupt(std::string_view what) { return {ErrorCode::kCorrupt, fmt::format(
 
 namespace {
 
+// FlatBuffers' verifier checks where a vector's length stands, not where its structs do.
+template <class Struct>
+bool aligned(const flatbuffers::Vector<const Struct*>* rows) {
+  return size_of(rows) == 0 || reinterpret_cast<std::uintptr_t>(rows->Data()) % alignof(Struct) == 0;
+}
+
+bool aligned(const fbs::Numbers* n) {
+  return n == nullptr || (aligned(n->domains()) && aligned(n->totals()) && aligned(n->rates_interval()) && aligned(n->rates_minute()) &&
+                          aligned(n->rates_five_minutes()));
+}
+
 // What the schema cannot say and rows rely on.
 bool complete(const fbs::Domain* domain) {
   if (domain->uuid() == nullptr) return false;
@@ -138,16 +149,28 @@ Result<std::vector<PartEntry>> open_file(std::span<const std::byte> file) {
 }  // namespace
 
 Result<Done> Snapshot::Impl::lay_out() {
+  if (!aligned(numbers)) return corrupt("a part does not fit its schema");
   const std::size_t domains = inventory == nullptr ? 0 : size_of(inventory->domains());
+  const auto tags_of = [this](flatbuffers::uoffset_t d) {
+    return domain_tags != nullptr && d < size_of(domain_tags->domains()) ? domain_tags->domains()->Get(d)->tags() : nullptr;
+  };
+  // Exactly as much as is needed: a front end holds two snapshots, and may read each in another thread with a heap of its own.
+  std::size_t vnic_count = 0, tag_count = 0;
+  for (flatbuffers::uoffset_t d = 0; d < domains; ++d) {
+    vnic_count += size_of(inventory->domains()->Get(d)->vnics());
+    tag_count += size_of(tags_of(d));
+  }
   first_vnic.reserve(domains + 1);
   first_tag.reserve(domains + 1);
+  domain_of.reserve(vnic_count);
+  first_address.reserve(vnic_count + 1);
+  tags.reserve(tag_count);
   for (flatbuffers::uoffset_t d = 0; d < domains; ++d) {
     const fbs::Domain* domain = inventory->domains()->Get(d);
     if (!complete(domain)) return corrupt("a domain without identity");
     first_vnic.push_back(static_cast<std::uint32_t>(domain_of.size()));
     first_tag.push_back(static_cast<std::uint32_t>(tags.size()));
-    const auto* of_domain =
-        domain_tags != nullptr && d < size_of(domain_tags->domains()) ? domain_tags->domains()->Get(d)->tags() : nullptr;
+    const auto* of_domain = tags_of(d);
     for (flatbuffers::uoffset_t t = 0; t < size_of(of_domain); ++t) {
       const fbs::Tag* tag = of_domain->Get(t);
       tags.push_back({view(tag->key()), view(tag->value())});

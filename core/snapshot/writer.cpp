@@ -35,15 +35,19 @@ flatbuffers::Offset<flatbuffers::Vector<const Struct*>> structs(Builder& b, cons
   return b.CreateVectorOfStructs(reinterpret_cast<const Struct*>(values.data()), values.size());
 }
 
-// Parts are padded to the alignment, inside their checksum: then every octet of the file is covered by one.
+// A builder whose buffer ends as a multiple of the parts' alignment: the padding lies inside the part and its checksum, so that every octet
+// of the file is covered by one.
+Builder part_builder(std::size_t initial_size) {
+  Builder b(initial_size);
+  b.ForceVectorAlignment(kPartAlignment, 1, kPartAlignment);  // no more than the alignment is remembered
+  return b;
+}
+
+// The part is the builder's own memory: what a tick writes is not copied once more.
 EncodedPart finish(Builder& b) {
-  EncodedPart part;
-  const std::size_t size = b.GetSize();
-  part.bytes.reserve((size + kPartAlignment - 1) / kPartAlignment * kPartAlignment);
-  part.bytes.assign(b.GetBufferPointer(), b.GetBufferPointer() + size);
-  part.bytes.resize((size + kPartAlignment - 1) / kPartAlignment * kPartAlignment);
-  part.checksum = XXH3_64bits(part.bytes.data(), part.bytes.size());
-  return part;
+  const auto buffer = std::make_shared<const flatbuffers::DetachedBuffer>(b.Release());
+  assert(buffer->size() % kPartAlignment == 0);
+  return {{buffer->data(), buffer->size()}, XXH3_64bits(buffer->data(), buffer->size()), buffer};
 }
 
 fbs::Uuid uuid_struct(const DomainUuid& uuid) { return fbs::Uuid(flatbuffers::span<const std::uint8_t, 16>(uuid.octets)); }
@@ -98,7 +102,7 @@ flatbuffers::Offset<fbs::Domain> encode_domain(Builder& b, const Domain& d) {
 }
 
 EncodedPart encode_header(const SnapshotHeader& h) {
-  Builder b(1024);
+  Builder b = part_builder(1024);
   const auto host = b.CreateString(h.host);
   const auto boot_id = b.CreateString(h.boot_id);
   const auto program = b.CreateString(h.writer_program);
@@ -184,7 +188,7 @@ Status write_all(int fd, std::vector<iovec> pieces, const std::filesystem::path&
 }  // namespace
 
 EncodedPart encode_inventory(const Inventory& inventory) {
-  Builder b(64 + 768 * inventory.domains.size());
+  Builder b = part_builder(64 + 768 * inventory.domains.size());
   std::vector<flatbuffers::Offset<fbs::Domain>> domains;
   domains.reserve(inventory.domains.size());
   for (const Domain& d : inventory.domains) domains.push_back(encode_domain(b, d));
@@ -193,7 +197,7 @@ EncodedPart encode_inventory(const Inventory& inventory) {
 }
 
 EncodedPart encode_tags(const Inventory& inventory) {
-  Builder b(64 + 256 * inventory.domains.size());
+  Builder b = part_builder(64 + 256 * inventory.domains.size());
   std::vector<flatbuffers::Offset<fbs::DomainTags>> domains;
   domains.reserve(inventory.domains.size());
   for (const Domain& d : inventory.domains) {
@@ -210,7 +214,7 @@ EncodedPart encode_tags(const Inventory& inventory) {
 
 EncodedPart encode_numbers(const std::vector<DomainNumbers>& domains, const std::vector<VnicTotals>& totals,
                            const std::array<std::vector<VnicRates>, kWindowCount>& rates) {
-  Builder b(256 + 24 * domains.size() + (sizeof(VnicTotals) + kWindowCount * sizeof(VnicRates)) * totals.size());
+  Builder b = part_builder(256 + 24 * domains.size() + (sizeof(VnicTotals) + kWindowCount * sizeof(VnicRates)) * totals.size());
   std::vector<fbs::DomainNumbers> domain_structs;
   domain_structs.reserve(domains.size());
   for (const DomainNumbers& d : domains) {
@@ -227,7 +231,7 @@ EncodedPart encode_numbers(const std::vector<DomainNumbers>& domains, const std:
 }
 
 EncodedPart encode_health(const std::vector<ProbeHealth>& health) {
-  Builder b(1024);
+  Builder b = part_builder(1024);
   std::vector<flatbuffers::Offset<fbs::ProbeHealth>> probes;
   for (const ProbeHealth& p : health) {
     std::vector<flatbuffers::Offset<fbs::HealthCounter>> counters;
@@ -243,7 +247,7 @@ EncodedPart encode_health(const std::vector<ProbeHealth>& health) {
 }
 
 EncodedPart encode_events(const std::vector<Event>& events, std::uint64_t last_sequence) {
-  Builder b(128 + 128 * events.size());
+  Builder b = part_builder(128 + 128 * events.size());
   std::vector<flatbuffers::Offset<fbs::Event>> out;
   for (const Event& e : events) {
     const auto domain = b.CreateString(e.domain);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -46,8 +47,9 @@ struct Numbers {
 
 // A part of the file, encoded and with its checksum, to be written as often as it stays the same.
 struct EncodedPart {
-  std::vector<std::uint8_t> bytes;
+  std::span<const std::uint8_t> bytes;
   std::uint64_t checksum{0};
+  std::shared_ptr<const void> memory;  // where `bytes` lie
 };
 EncodedPart encode_inventory(const Inventory& inventory);  // without the tags
 EncodedPart encode_tags(const Inventory& inventory);

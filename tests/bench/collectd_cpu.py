@@ -63,7 +63,7 @@ def main():
     calls = counters_after["libvirt_calls"] - counters_before["libvirt_calls"]
     refreshes = counters_after["libvirt_refreshes"] - counters_before["libvirt_refreshes"]
     read = counters_after["xml_read"] - counters_before["xml_read"]
-    in_refreshes = refreshes * 4 + 2 * read  # three listings and the networks; a look-up and the XML for each domain
+    in_refreshes = refreshes * 4 + read  # three listings and the networks; the XML of each domain
     for name, row in (("vmtraffic", ours), ("virt", virt), ("neither", idle)):
         print(f"  {name:10} collectd {row['collectd_ms']:8.2f} ms  libvirtd {row['libvirtd_ms']:8.2f} ms  together {row['total_ms']:8.2f} ms an interval, "
               f"resident {row['resident_kib'] / 1024:.1f} MiB")
