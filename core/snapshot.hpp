@@ -82,6 +82,9 @@ struct VnicRow {
   std::string_view tap;                                 // the host's link while the domain runs; empty otherwise
   std::string_view model;                               // "virtio", …
   std::string_view port_id;                             // Neutron's port, from virtualport's interfaceid
+  std::string_view teaming;                             // "persistent" or "transient" in a failover pair; empty otherwise
+  std::string_view alias;                               // libvirt's device alias, e.g. "net0"
+  std::string_view pci;                                 // the passed-through function, e.g. "0000:03:10.1"; empty otherwise
   LinkState link{LinkState::kUnknown};                  // what the XML tells the guest
   std::optional<Bandwidth> bandwidth_rx, bandwidth_tx;  // guest's direction: <inbound> is what it receives
   std::span<const std::string_view> addresses;          // known IP addresses, as text
@@ -153,6 +156,10 @@ class Snapshot {
 };
 
 inline constexpr int kStaleAfterIntervals = 3;
+
+// libvirt confirms names, states and tags every interval while it answers. True for those that it confirmed `age` ago, so long that it is
+// worth a word.
+bool names_are_old(Nanoseconds age, Nanoseconds interval);
 
 // Reads `directory`/snapshot once. Refuses a file or directory that anyone but the collector's user (the directory's owner) or root
 // may write. Errors: kMissing, kDenied, kInsecure, kTruncated, kCorrupt, kForeign, kFuture, kIo; each text names the file and what to do.

@@ -9,16 +9,14 @@
 namespace vmtraffic {
 namespace {
 
-std::string text(const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); }
-
 // PciAddress::text() back.
-std::optional<PciAddress> pci_of(const flatbuffers::String* s) {
+std::optional<PciAddress> pci_of(std::string_view text) {
   PciAddress pci;
-  if (s == nullptr || std::sscanf(s->c_str(), "%x:%x:%x.%x", &pci.domain, &pci.bus, &pci.slot, &pci.function) != 4) return std::nullopt;
+  if (std::sscanf(std::string(text).c_str(), "%x:%x:%x.%x", &pci.domain, &pci.bus, &pci.slot, &pci.function) != 4) return std::nullopt;
   return pci;
 }
 
-Vnic vnic_of(const VnicRow& row, const fbs::Vnic& table) {
+Vnic vnic_of(const VnicRow& row) {
   Vnic v;
   v.mac = row.key.mac;
   v.ordinal = row.key.ordinal;
@@ -28,12 +26,12 @@ Vnic vnic_of(const VnicRow& row, const fbs::Vnic& table) {
   v.tap = row.tap;
   v.model = row.model;
   v.port_id = row.port_id;
-  v.teaming = text(table.teaming());
-  v.alias = text(table.alias());
+  v.teaming = row.teaming;
+  v.alias = row.alias;
   v.link = row.link;
   v.bandwidth_rx = row.bandwidth_rx;
   v.bandwidth_tx = row.bandwidth_tx;
-  v.pci = pci_of(table.pci());
+  v.pci = pci_of(row.pci);
   v.addresses.assign(row.addresses.begin(), row.addresses.end());
   return v;
 }
@@ -69,8 +67,7 @@ Inventory inventory_of(const Snapshot& snapshot) {
     d.memory_kib = row.memory_kib;
     d.memory_max_kib = row.memory_max_kib;
     for (const TagView& t : row.tags) d.tags.emplace(t.key, t.value);
-    for (std::size_t v = row.first_vnic; v < row.first_vnic + row.vnic_count; ++v)
-      d.vnics.push_back(vnic_of(snapshot.vnic(v), *snapshot.impl().vnic(v)));
+    for (std::size_t v = row.first_vnic; v < row.first_vnic + row.vnic_count; ++v) d.vnics.push_back(vnic_of(snapshot.vnic(v)));
     out.domains.push_back(std::move(d));
   }
   // A file of ours is in order already; one that is not must not break what relies on it.

@@ -275,6 +275,9 @@ VnicRow Snapshot::vnic(std::size_t index) const {
   row.tap = view(v->tap());
   row.model = view(v->model());
   row.port_id = view(v->port_id());
+  row.teaming = view(v->teaming());
+  row.alias = view(v->alias());
+  row.pci = view(v->pci());
   row.link = enum_of(v->link(), LinkState::kDown, LinkState::kUnknown);
   row.bandwidth_rx = bandwidth_of(v->bandwidth_rx());
   row.bandwidth_tx = bandwidth_of(v->bandwidth_tx());
@@ -348,6 +351,11 @@ EventRow Snapshot::event(std::size_t index) const {
 }
 
 std::uint64_t Snapshot::last_event_sequence() const { return impl_->events == nullptr ? 0 : impl_->events->last_sequence(); }
+
+bool names_are_old(Nanoseconds age, Nanoseconds interval) {
+  constexpr Nanoseconds kLeast = 30 * kSecond;
+  return age > std::max(kLeast, kStaleAfterIntervals * interval);
+}
 
 std::optional<Nanoseconds> Snapshot::age(const Clock& clock) const {
   const SnapshotInfo i = info();

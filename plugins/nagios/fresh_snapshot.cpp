@@ -69,9 +69,4 @@ std::string staleness(const Snapshot& snapshot, const std::filesystem::path& dir
   return fmt::format("the snapshot {} {}: {}", where, how_old, blame(directory));
 }
 
-bool names_are_old(Nanoseconds age, Nanoseconds interval) {
-  constexpr Nanoseconds kLeast = 30 * kSecond;
-  return age > std::max(kLeast, kStaleAfterIntervals * interval);
-}
-
 }  // namespace vmtraffic::nagios

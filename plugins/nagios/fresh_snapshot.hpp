@@ -19,8 +19,4 @@ Result<Snapshot> fresh_snapshot(const std::filesystem::path& directory, unsigned
 // How old a stale snapshot is, whose fault that seems to be, and what to do.
 std::string staleness(const Snapshot& snapshot, const std::filesystem::path& directory, const Clock& clock);
 
-// libvirt confirms names, states and tags every interval while it answers. True for those that it confirmed so long ago that it is worth a
-// word.
-bool names_are_old(Nanoseconds age, Nanoseconds interval);
-
 }  // namespace vmtraffic::nagios

@@ -117,6 +117,9 @@ std::string json_of(const Snapshot& snapshot, const VnicRow& vnic) {
   object.add("tap", vnic.tap);
   object.add("model", vnic.model);
   object.add("port_id", vnic.port_id);
+  object.add("teaming", vnic.teaming);
+  object.add("alias", vnic.alias);
+  object.add("pci", vnic.pci);
   object.add("link", name_of(vnic.link));
   object.add_json("bandwidth_rx", json_of(vnic.bandwidth_rx));
   object.add_json("bandwidth_tx", json_of(vnic.bandwidth_tx));

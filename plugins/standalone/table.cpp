@@ -137,9 +137,6 @@ std::string lines_of(const std::vector<Column>& columns, std::vector<Cells> rows
 
 // ---- the snapshot
 
-// Names that libvirt has not confirmed for a while: it does not answer, or this VM hangs. The same bound as the checks have.
-bool is_old(Nanoseconds age, Nanoseconds interval) { return age > std::max(30 * kSecond, kStaleAfterIntervals * interval); }
-
 std::string heading(const Snapshot& snapshot, const Clock& clock) {
   const SnapshotInfo info = snapshot.info();
   const std::optional<Nanoseconds> age = snapshot.age(clock);
@@ -207,7 +204,7 @@ std::string vnic_table(const Snapshot& snapshot, const Clock& clock, const Table
   bool any_old = false;
   for (const std::size_t index : domains_by_name(snapshot)) {
     const DomainRow domain = snapshot.domain(index);
-    const bool old = domain.confirmed_boottime && is_old(now - *domain.confirmed_boottime, interval);
+    const bool old = domain.confirmed_boottime && names_are_old(now - *domain.confirmed_boottime, interval);
     any_old = any_old || old;
     const auto add = [&](Cells cells) {
       cells.insert(cells.begin(), {printable(domain.name), std::string(name_of(domain.state))});

@@ -97,6 +97,9 @@ SnapshotContent whole_content() {
   web.vnics[0].bandwidth_rx = Bandwidth{1'000'000, 2'000'000, 512};
   web.vnics[0].addresses = {"10.0.0.1", "fe80::1"};
   web.vnics[0].port_id = "c0ffee";
+  web.vnics[0].teaming = "transient";
+  web.vnics[0].alias = "net1";
+  web.vnics[0].pci = PciAddress{0, 3, 0x10, 1};
   Domain fresh = domain(2, "app", DomainState::kPaused);
   fresh.vnics = {vnic(3, 0, "vnet3")};
   Domain off = domain(3, "off", DomainState::kShutoff);
@@ -150,7 +153,7 @@ SnapshotContent hostile_content() {
   first.title = first.hypervisor = first.os_type = evil;
   first.tags = {{evil, evil}, {"\"}", "]"}};
   first.vnics = {vnic(1, 0, evil)};
-  first.vnics[0].source = first.vnics[0].model = first.vnics[0].port_id = evil;
+  first.vnics[0].source = first.vnics[0].model = first.vnics[0].port_id = first.vnics[0].teaming = first.vnics[0].alias = evil;
   first.vnics[0].addresses = {evil};
   Domain second = domain(2, std::string(300, 'x'), DomainState::kRunning);
   content.inventory.domains = {first, second};
