@@ -1,0 +1,65 @@
+#include "core/traffic/sequence.hpp"
+
+#include <algorithm>
+
+namespace vmtraffic {
+namespace {
+
+// A gap as wide as this is no loss: a sender that lost so much would have been silent for hours, or began anew at another number.
+constexpr std::uint32_t kWidestGap = 1u << 24;
+
+}  // namespace
+
+SequenceCounts& SequenceCounts::operator+=(const SequenceCounts& other) {
+  received += other.received;
+  lost += other.lost;
+  late += other.late;
+  duplicates += other.duplicates;
+  restarts += other.restarts;
+  return *this;
+}
+
+void SequenceTracker::begin(std::uint32_t sequence) {
+  began_ = true;
+  highest_ = first_ = sequence;
+  span_ = 1;
+  seen_.reset();
+  seen_.set(sequence % kWindow);
+  ++counts_.received;
+}
+
+SequenceTracker::Arrival SequenceTracker::take(std::uint32_t sequence, bool restarted) {
+  if (!began_) {
+    begin(sequence);
+    return Arrival::kNew;
+  }
+  const std::uint32_t ahead = sequence - highest_;
+  const std::uint32_t behind = highest_ - sequence;
+  const bool is_ahead = ahead != 0 && ahead < (1u << 31);
+  if (restarted || (is_ahead && ahead > kWidestGap) || (!is_ahead && behind >= kWindow)) {
+    begin(sequence);
+    ++counts_.restarts;
+    return Arrival::kRestart;
+  }
+  if (is_ahead) {
+    for (std::uint32_t i = 1; i < std::min(ahead, kWindow + 1); ++i) seen_.reset((highest_ + i) % kWindow);
+    seen_.set(sequence % kWindow);
+    counts_.lost += ahead - 1;
+    ++counts_.received;
+    span_ += ahead;
+    highest_ = sequence;
+    return Arrival::kNew;
+  }
+  if (seen_.test(sequence % kWindow)) {
+    ++counts_.duplicates;
+    return Arrival::kDuplicate;
+  }
+  seen_.set(sequence % kWindow);
+  // Before the first number that we saw nothing was counted as lost.
+  if (behind < span_) --counts_.lost;
+  ++counts_.received;
+  ++counts_.late;
+  return Arrival::kLate;
+}
+
+}  // namespace vmtraffic

@@ -1,0 +1,219 @@
+// Sequence numbers, sampling rates, estimates and the bounded table: what the sFlow probe reckons with.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "core/traffic/estimate.hpp"
+#include "core/traffic/heavy_table.hpp"
+#include "core/traffic/sampling_rate.hpp"
+#include "core/traffic/sequence.hpp"
+
+namespace vmtraffic {
+namespace {
+
+using Arrival = SequenceTracker::Arrival;
+
+TEST(Sequence, CountsWhatIsMissingUntilItComes) {
+  SequenceTracker t;
+  EXPECT_EQ(t.take(10), Arrival::kNew);
+  EXPECT_EQ(t.take(11), Arrival::kNew);
+  EXPECT_EQ(t.take(14), Arrival::kNew);
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 3, .lost = 2}));
+  EXPECT_EQ(t.take(12), Arrival::kLate);
+  EXPECT_EQ(t.take(12), Arrival::kDuplicate);
+  EXPECT_EQ(t.take(14), Arrival::kDuplicate);
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 4, .lost = 1, .late = 1, .duplicates = 2}));
+}
+
+TEST(Sequence, GoesOnOverTheEndOfItsRange) {
+  SequenceTracker t;
+  t.take(0xFFFF'FFFE);
+  EXPECT_EQ(t.take(1), Arrival::kNew);
+  EXPECT_EQ(t.take(0xFFFF'FFFF), Arrival::kLate);
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 3, .lost = 1, .late = 1}));
+}
+
+TEST(Sequence, ARestartIsNoGap) {
+  SequenceTracker t;
+  t.take(100'000);
+  EXPECT_EQ(t.take(1), Arrival::kRestart) << "far behind";
+  t.take(2);
+  EXPECT_EQ(t.take(1, true), Arrival::kRestart) << "the sender's uptime went back";
+  EXPECT_EQ(t.take(3'000'000'000U), Arrival::kRestart) << "far ahead";
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 5, .lost = 0, .late = 0, .duplicates = 0, .restarts = 3}));
+}
+
+TEST(Sequence, WhatCameBeforeTheFirstWasNotLost) {
+  SequenceTracker t;
+  t.take(10);
+  EXPECT_EQ(t.take(9), Arrival::kLate);
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 2, .lost = 0, .late = 1}));
+}
+
+TEST(Sequence, IsExactUnderLossDoublingAndReordering) {
+  std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same run every time
+  std::vector<std::uint32_t> sent;
+  std::uint64_t lost = 0, doubled = 0;
+  const std::uint32_t last = 50'000;
+  for (std::uint32_t n = 0; n <= last; ++n) {
+    const auto fate = random() % 100;
+    // The ends stay, so that what is lost lies between two that come.
+    if (n != 0 && n != last && fate < 10) {
+      ++lost;
+      continue;
+    }
+    sent.push_back(n - 20'000);  // over the wrap
+    if (fate >= 90) sent.push_back(n - 20'000), ++doubled;
+  }
+  for (std::size_t i = 1; i + 101 < sent.size(); i += 100)
+    std::shuffle(sent.begin() + static_cast<long>(i), sent.begin() + static_cast<long>(i) + 100, random);
+  SequenceTracker t;
+  for (const std::uint32_t n : sent) t.take(n);
+  EXPECT_EQ(t.counts().lost, lost);
+  EXPECT_EQ(t.counts().duplicates, doubled);
+  EXPECT_EQ(t.counts().received, last + 1 - lost);
+  EXPECT_EQ(t.counts().restarts, 0U);
+}
+
+TEST(SamplingRate, IsWhatWasReallySampled) {
+  SamplingRate rate;
+  EXPECT_EQ(rate.take(1000, 100), 100) << "nothing to compare with yet";
+  std::uint32_t pool = 1000;
+  for (int i = 0; i < 600; ++i) rate.take(pool += 250, 100);
+  EXPECT_DOUBLE_EQ(rate.rate(), 250);
+  EXPECT_EQ(rate.take(1, 50), 50) << "a new rate begins anew";
+}
+
+TEST(SamplingRate, OneInOneIsExact) {
+  SamplingRate rate;
+  for (std::uint32_t pool = 0xFFFF'FF00; pool != 1000; ++pool) ASSERT_DOUBLE_EQ(rate.take(pool, 1), 1);
+}
+
+TEST(SamplingRate, APoolThatStandsStillLeavesTheStatedRate) {
+  SamplingRate rate;
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(rate.take(0, 64), 64);
+}
+
+TEST(SamplingRate, LossReorderingAndTheWrapDoNotBias) {
+  std::mt19937 random(2);  // NOLINT(cert-msc51-cpp)
+  SamplingRate rate;
+  double packets = 0;
+  std::uint32_t pool = 0xFFF0'0000;
+  const std::uint32_t begin = pool;
+  std::vector<std::uint32_t> pools;
+  std::geometric_distribution<std::uint32_t> skip(1.0 / 100);
+  for (int i = 0; i < 20'000; ++i) {
+    pool += skip(random) + 1;
+    if (random() % 10 != 0) pools.push_back(pool);
+  }
+  for (std::size_t i = 0; i + 10 < pools.size(); i += 10)
+    std::shuffle(pools.begin() + static_cast<long>(i), pools.begin() + static_cast<long>(i) + 10, random);
+  for (const std::uint32_t p : pools) packets += rate.take(p, 100);
+  EXPECT_NEAR(packets / (pool - begin), 1, 0.01);
+}
+
+TEST(Estimate, BoundsFollowSamplingTheory) {
+  SampleSums sums;
+  for (int i = 0; i < 100; ++i) sums.add(i % 2 == 0 ? 100 : 300, 1000);
+  const Estimate e = estimate_of(sums);
+  EXPECT_DOUBLE_EQ(e.packets, 100'000);
+  EXPECT_DOUBLE_EQ(e.octets, 20'000'000);
+  EXPECT_NEAR(e.packets_error_95, 0.196 * std::sqrt(0.999), 1e-9);
+  EXPECT_NEAR(e.octets_error_95, 0.196 * std::sqrt(1.25 * 0.999), 1e-9);
+}
+
+TEST(Estimate, EveryPacketSeenIsExactAndNoneSaysNothing) {
+  SampleSums sums;
+  for (int i = 0; i < 7; ++i) sums.add(60.0 + i, 1);
+  EXPECT_EQ(estimate_of(sums).octets_error_95, 0);
+  EXPECT_TRUE(std::isinf(estimate_of({}).packets_error_95));
+}
+
+// The whole of it: the true value lies inside the bound in 95 of 100 trials, and the mean is unbiased.
+TEST(Estimate, HoldsItsPromiseOverManyTrials) {
+  std::mt19937 random(3);  // NOLINT(cert-msc51-cpp)
+  constexpr int kPackets = 200'000;
+  std::vector<std::uint16_t> lengths;
+  double octets = 0;
+  for (int i = 0; i < kPackets; ++i) {
+    lengths.push_back(random() % 10 < 6 ? 66 : 1514);
+    octets += lengths.back();
+  }
+  for (const int one_in : {10, 100, 1000}) {
+    int packets_inside = 0, octets_inside = 0;
+    double mean = 0;
+    for (int trial = 0; trial < 100; ++trial) {
+      SamplingRate rate;
+      SampleSums sums;
+      std::geometric_distribution<int> skip(1.0 / one_in);
+      for (int at = skip(random); at < kPackets; at += skip(random) + 1) {
+        sums.add(lengths[static_cast<std::size_t>(at)], rate.take(static_cast<std::uint32_t>(at + 1), static_cast<std::uint32_t>(one_in)));
+      }
+      const Estimate e = estimate_of(sums);
+      packets_inside += std::abs(e.packets - kPackets) <= e.packets_error_95 * e.packets;
+      octets_inside += std::abs(e.octets - octets) <= e.octets_error_95 * e.octets;
+      mean += e.octets / 100;
+    }
+    EXPECT_GE(packets_inside, 88) << one_in;
+    EXPECT_GE(octets_inside, 88) << one_in;
+    EXPECT_NEAR(mean / octets, 1, 0.02) << one_in;
+  }
+}
+
+TEST(HeavyTable, AScanEvictsItself) {
+  HeavyTable<std::uint64_t, std::uint64_t> table(1024);
+  const auto heavy = [&] {
+    for (std::uint64_t k = 0; k < 500; ++k) ++table.touch(k);
+  };
+  for (int i = 0; i < 8; ++i) heavy();
+  for (std::uint64_t k = 1'000'000; k < 2'000'000; ++k) {
+    ++table.touch(k);
+    if (k % 10'000 == 0) heavy();
+  }
+  for (std::uint64_t k = 0; k < 500; ++k) {
+    const std::uint64_t* value = table.find(k);
+    ASSERT_NE(value, nullptr) << k;
+    EXPECT_EQ(*value, 108U);
+  }
+  EXPECT_EQ(table.size(), 1024U);
+  EXPECT_EQ(table.evictions(), 1'000'500U - 1024);
+}
+
+TEST(HeavyTable, ANewHeavyKeyProvesItselfUnderAScan) {
+  HeavyTable<std::uint64_t, std::uint64_t> table(1024);
+  for (int i = 0; i < 8; ++i) {
+    for (std::uint64_t k = 0; k < 1024; ++k) ++table.touch(k);
+  }
+  for (std::uint64_t k = 1'000'000; k < 1'100'000; ++k) {
+    ++table.touch(k);
+    if (k % 50 == 0) ++table.touch(5'000'000);
+  }
+  ASSERT_NE(table.find(5'000'000), nullptr);
+  EXPECT_GE(*table.find(5'000'000), 1900U) << "it began anew a few times before it had proved itself";
+}
+
+TEST(HeavyTable, ForgetsWhatIsIdle) {
+  HeavyTable<int, int> table(8);
+  for (int i = 0; i < 4; ++i) ++table.touch(1);
+  ++table.touch(2);
+  int stayed = 0, dropped = 0;
+  const auto age = [&] { table.age([&](int, int&) { ++stayed; }, [&](int, int) { ++dropped; }); };
+  age();
+  EXPECT_EQ(stayed, 2);
+  age();
+  EXPECT_EQ(table.find(2), nullptr);
+  age();
+  age();
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_EQ(dropped, 2);
+  for (int k = 0; k < 8; ++k) ++table.touch(k);
+  EXPECT_EQ(table.size(), 8U);
+  EXPECT_EQ(table.evictions(), 0U);
+}
+
+}  // namespace
+}  // namespace vmtraffic
