@@ -5,8 +5,10 @@
 
 #include <array>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "core/probes/libvirt_connection.hpp"
@@ -47,18 +49,23 @@ struct Collector::Impl {
   History history;
   std::optional<SnapshotReader> reader;
   ProbeHealth health;
-  std::string last_complaint;
-  std::uint64_t ticks{0}, late_ticks{0}, published{0}, publish_failures{0}, takeovers{0};
+  Complaints complaints;
+  std::int32_t announced{0};  // the holder that was named
+  std::uint64_t ticks{0}, late_ticks{0}, published{0}, publish_failures{0}, takeovers{0}, exceptions{0};
 
   void run();
+  void step();
   void take_lease();
-  void drop_lease(const std::string& why);
+  void drop_lease();
+  void announce_holder();
+  void recover(const char* what);
   void follow();
   void tick();
   bool sleep_until(std::chrono::steady_clock::time_point when);
   void settle();
   void set_health(const Status& published_now);
-  void complain(LogLevel level, const std::string& text);
+  void complain(std::string_view subject, LogLevel level, const std::string& text);
+  void notify(const std::string& text);
 };
 
 Collector::Collector(Options options) {
@@ -72,15 +79,20 @@ Status Collector::start() {
   if (auto s = prepare_runtime_directory(impl_->options.config.runtime_directory); !s) {
     // What only root can prepare does not hinder following: the directory may come later, and then be somebody else's.
     if (s.error().code == ErrorCode::kInsecure || s.error().code == ErrorCode::kInvalid) return s;
-    impl_->complain(LogLevel::kWarning, s.error().text);
+    impl_->complain("lease", LogLevel::kWarning, s.error().text);
   }
   impl_->running = true;
-  std::thread([impl = impl_] {
-    impl->run();
-    const std::lock_guard lock(impl->mutex);
-    impl->running = false;
-    impl->changed.notify_all();
-  }).detach();
+  try {
+    std::thread([impl = impl_] {
+      impl->run();
+      const std::lock_guard lock(impl->mutex);
+      impl->running = false;
+      impl->changed.notify_all();
+    }).detach();
+  } catch (const std::system_error& error) {
+    impl_->running = false;
+    return Error{ErrorCode::kUnavailable, fmt::format("cannot start a thread: {}", error.what())};
+  }
   return Done{};
 }
 
@@ -99,10 +111,12 @@ bool Collector::collecting() const {
   return impl_->collecting;
 }
 
-void Collector::Impl::complain(LogLevel level, const std::string& text) {
-  if (text == last_complaint) return;
-  last_complaint = text;
-  if (options.log) options.log(level, text);
+void Collector::Impl::complain(std::string_view subject, LogLevel level, const std::string& text) {
+  if (options.log && complaints.due(subject, text, options.clock.boottime())) options.log(level, text);
+}
+
+void Collector::Impl::notify(const std::string& text) {
+  if (options.log) options.log(LogLevel::kNotice, text);
 }
 
 bool Collector::Impl::sleep_until(std::chrono::steady_clock::time_point when) {
@@ -111,17 +125,23 @@ bool Collector::Impl::sleep_until(std::chrono::steady_clock::time_point when) {
 }
 
 void Collector::Impl::run() {
+  // A file size limit is an error of publish(), not the end of our host.
+  sigset_t limits;
+  sigemptyset(&limits);
+  sigaddset(&limits, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &limits, nullptr);
   const std::chrono::nanoseconds interval(nanoseconds(options.config.interval_s));
   auto next = std::chrono::steady_clock::now();
   health.name = "collector";
   health.since_boottime = options.clock.boottime();
   while (true) {
-    if (!lease) take_lease();
-    if (lease && !lease->valid()) drop_lease("the lease file was removed or replaced");
-    if (lease) {
-      tick();
-    } else {
-      follow();
+    // We are a guest in somebody's process: what is thrown here (no memory, no thread to be had) must not end it.
+    try {
+      step();
+    } catch (const std::exception& error) {
+      recover(error.what());
+    } catch (...) {
+      recover("of an unknown kind");
     }
     next += interval;
     const auto now = std::chrono::steady_clock::now();
@@ -136,15 +156,49 @@ void Collector::Impl::run() {
   lease.reset();
 }
 
+void Collector::Impl::step() {
+  if (!lease) take_lease();
+  if (lease && !lease->valid()) {
+    complain("lease", LogLevel::kWarning, "the lease file was removed or replaced: no longer collecting");
+    drop_lease();
+  }
+  if (lease) {
+    tick();
+  } else {
+    follow();
+  }
+}
+
+// Begins anew at the next interval. Another collector may be better off, so it gets the lease.
+void Collector::Impl::recover(const char* what) {
+  ++exceptions;
+  drop_lease();
+  try {
+    complain("exception", LogLevel::kError, fmt::format("a fault, trying again at the next interval: {}", what));
+  } catch (...) {  // not even that: the counter tells
+  }
+}
+
+// Once for each collector that we follow: without a word somebody who starts a second one thinks that it hangs.
+void Collector::Impl::announce_holder() {
+  const auto holder = lease_holder(options.config.runtime_directory);
+  if (!holder || holder->pid == announced || holder->pid == getpid()) return;
+  announced = holder->pid;
+  notify(fmt::format("{} (pid {}) collects for this host; following its snapshot, and taking over when it ends",
+                     holder->command.empty() ? "another process" : printable(holder->command), holder->pid));
+}
+
 void Collector::Impl::take_lease() {
   auto got = Lease::acquire(options.config.runtime_directory);
   if (!got) {
     // The directory may be made later, e.g. by whoever may.
     if (got.error().code == ErrorCode::kMissing) (void)prepare_runtime_directory(options.config.runtime_directory);
-    if (got.error().code != ErrorCode::kBusy) complain(LogLevel::kWarning, "following only: " + got.error().text);
+    if (got.error().code == ErrorCode::kBusy) announce_holder();
+    if (got.error().code != ErrorCode::kBusy) complain("lease", LogLevel::kWarning, "following only: " + got.error().text);
     return;
   }
   lease = std::move(got).value();
+  complaints.over("lease");
   follow();  // the last word of the holder before us
   ++takeovers;
   sampler = std::make_unique<Sampler>(Sampler::Options{options.config, options.program, options.log, options.clock}, history);
@@ -152,8 +206,8 @@ void Collector::Impl::take_lease() {
     const std::lock_guard lock(mutex);
     collecting = true;
   }
-  complain(LogLevel::kNotice, fmt::format("collecting for this host (lease taken, publishing to {})",
-                                          printable((options.config.runtime_directory / kSnapshotFileName).string())));
+  notify(fmt::format("collecting for this host (lease taken, publishing to {})",
+                     printable((options.config.runtime_directory / kSnapshotFileName).string())));
   settle();
 }
 
@@ -166,9 +220,7 @@ void Collector::Impl::settle() {
   }
 }
 
-void Collector::Impl::drop_lease(const std::string& why) {
-  complain(LogLevel::kWarning, why + ": no longer collecting");
-  sampler->stop(std::chrono::milliseconds(0));
+void Collector::Impl::drop_lease() {
   sampler.reset();
   lease.reset();
   const std::lock_guard lock(mutex);
@@ -179,11 +231,13 @@ void Collector::Impl::follow() {
   if (!reader) reader.emplace(options.config.runtime_directory);
   const auto snapshot = reader->poll();
   if (!snapshot) {
-    if (snapshot.error().code != ErrorCode::kMissing) complain(LogLevel::kWarning, snapshot.error().text);
+    if (snapshot.error().code != ErrorCode::kMissing) complain("snapshot", LogLevel::kWarning, snapshot.error().text);
     return;
   }
+  complaints.over("snapshot");
   // Another boot's totals are no beginning for this one's.
-  if ((*snapshot)->info().boot_id == options.clock.boot_id) history.follow(**snapshot);
+  if (!(*snapshot)->age(options.clock)) return;  // nor one from the future
+  if (!history.follow(**snapshot)) complain("snapshot", LogLevel::kWarning, "the snapshot contradicts itself and is not taken over");
 }
 
 void Collector::Impl::set_health(const Status& published_now) {
@@ -201,17 +255,22 @@ void Collector::Impl::tick() {
                      {"ticks_late", late_ticks},
                      {"published", published},
                      {"publish_failures", publish_failures},
+                     {"takeovers", takeovers},
+                     {"exceptions", exceptions},
+                     {"events_dropped", history.events.dropped()},
                      {"vnics", history.ledger.keys().size()},
                      {"events", history.events.last_sequence()}};
   const EncodedSnapshot snapshot = sampler->sample(health);
   const Status done = publish(options.config.runtime_directory, snapshot);
   ++(done.ok() ? published : publish_failures);
   set_health(done);
-  if (!done) {
-    complain(LogLevel::kError, "the snapshot cannot be published: " + done.error().text);
-  } else if (last_complaint.starts_with("the snapshot cannot be published")) {
-    complain(LogLevel::kNotice, "the snapshot is published again");
+  if (done.ok()) {
+    if (complaints.over("publish")) notify("the snapshot is published again");
+    return;
   }
+  complain("publish", LogLevel::kError, "the snapshot cannot be published: " + done.error().text);
+  // Whoever may write there could give out what we publish for his own.
+  if (done.error().code == ErrorCode::kInsecure) drop_lease();
 }
 
 Result<std::vector<std::byte>> sample_once(const Config& config, const Log& log, std::chrono::milliseconds gap,

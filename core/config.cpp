@@ -1,20 +1,27 @@
 #include "core/config.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <sstream>
 
 #include "core/text.hpp"
 
 namespace vmtraffic {
 namespace {
+
+constexpr std::size_t kMaxFileSize = std::size_t{1} << 20;
+
+// Open vSwitch refreshes its database every five seconds at best: reading faster would make zeros and bursts of a steady stream.
+constexpr double kLeastVhostUserInterval_s = 10;
 
 // Where a complaint points to, and the first complaint: one at a time is what an operator can mend.
 class Section {
@@ -56,7 +63,7 @@ class Section {
     if (node == nullptr) return;
     const toml::array* array = node->as_array();
     constexpr std::string_view kWant = "wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"]";
-    if (array == nullptr) return complain(*node, key, kWant);
+    if (array == nullptr || array->empty()) return complain(*node, key, kWant);
     std::vector<std::string> found;
     for (const toml::node& element : *array) {
       const auto value = element.value<std::string>();
@@ -93,10 +100,15 @@ class Section {
   }
 
  private:
-  // scheme[+transport]:// and something behind it. libvirt itself judges the rest when it is opened.
+  // driver[+transport]:// and something behind it. libvirt itself judges the rest when it is opened.
   static bool plausible_uri(std::string_view uri) {
+    static constexpr std::array<std::string_view, 18> kDrivers{"qemu",   "lxc",       "xen",          "ch",       "bhyve",        "vz",
+                                                               "openvz", "parallels", "vbox",         "esx",      "gsx",          "vpx",
+                                                               "test",   "hyperv",    "vmwareplayer", "vmwarews", "vmwarefusion", "vmware"};
     const auto colon = uri.find("://");
-    if (colon == std::string_view::npos || colon == 0 || uri.find('\0') != std::string_view::npos) return false;
+    if (colon == std::string_view::npos || uri.find('\0') != std::string_view::npos) return false;
+    const std::string_view driver = uri.substr(0, std::min(colon, uri.find('+')));
+    if (std::find(kDrivers.begin(), kDrivers.end(), driver) == kDrivers.end()) return false;
     return std::all_of(uri.begin(), uri.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
     });
@@ -142,33 +154,49 @@ Result<Config> parse_config(std::string_view text, std::string_view origin) {
   if (auto libvirt = root.section("libvirt")) {
     libvirt->uris("uris", config.libvirt.uris);
     libvirt->number("refresh_interval", config.libvirt.refresh_interval_s, 1, 86400, "seconds");
+    libvirt->number("vhost_user_interval", config.libvirt.vhost_user_interval_s, std::max(config.interval_s, kLeastVhostUserInterval_s),
+                    86400, "seconds");
     libvirt->finish();
   }
   root.finish();
   if (error) return *error;
+  // The default, where samples are taken more seldom than that.
+  config.libvirt.vhost_user_interval_s = std::max(config.libvirt.vhost_user_interval_s, config.interval_s);
   return config;
 }
 
 Result<Config> load_config(const std::filesystem::path& file) {
   const std::string name = printable(file.string());
-  std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored))
-    return Error{ErrorCode::kInvalid, fmt::format("{} is a directory, not a configuration file", name)};
-  errno = 0;
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream content;
-  if (in) content << in.rdbuf();
-  if (!in || in.bad()) {
-    const int code = errno;
+  const auto unreadable = [&name](int code) {
     const ErrorCode kind = code == ENOENT ? ErrorCode::kMissing : code == EACCES ? ErrorCode::kDenied : ErrorCode::kIo;
     return Error{kind, fmt::format("cannot read the configuration {}: {}", name, std::strerror(code))};
+  };
+  // O_NONBLOCK: a FIFO in its place must not hang us.
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return unreadable(errno);
+  const std::unique_ptr<const int, void (*)(const int*)> closing(&fd, [](const int* f) { close(*f); });
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return unreadable(errno);
+  if (S_ISDIR(info.st_mode)) return Error{ErrorCode::kInvalid, fmt::format("{} is a directory, not a configuration file", name)};
+  if (!S_ISREG(info.st_mode)) return Error{ErrorCode::kInvalid, fmt::format("{} is not a regular file", name)};
+  std::string content;
+  std::array<char, 65536> buffer{};
+  while (true) {
+    const ssize_t got = read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unreadable(errno);
+    if (got == 0) break;
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+    if (content.size() > kMaxFileSize)
+      return Error{ErrorCode::kInvalid, fmt::format("{} is larger than 1 MiB: this is no configuration", name)};
   }
-  return parse_config(content.str(), file.string());
+  return parse_config(content, file.string());
 }
 
 Result<Config> load_config_or_defaults(const std::filesystem::path& file) {
+  // A link that leads nowhere is a mistake and not the absence of a configuration.
   std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored) && !ignored) return Config{};
+  if (std::filesystem::symlink_status(file, ignored).type() == std::filesystem::file_type::not_found) return Config{};
   return load_config(file);
 }
 

@@ -17,7 +17,8 @@ inline constexpr const char* kDefaultStateDirectory = "/var/lib/vmtraffic";
 
 struct LibvirtConfig {
   std::vector<std::string> uris{"qemu:///system"};
-  double refresh_interval_s{60};  // full refresh behind the events
+  double refresh_interval_s{60};     // full refresh behind the events
+  double vhost_user_interval_s{60};  // readings of vhost-user vNICs, which only libvirt counts; at least Config::interval_s and 10
   friend bool operator==(const LibvirtConfig&, const LibvirtConfig&) = default;
 };
 

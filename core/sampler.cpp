@@ -12,6 +12,26 @@
 
 namespace vmtraffic {
 
+namespace {
+
+// Whether the snapshot's rows are the inventory's. A generation is only a number in a file.
+bool same_rows(const Snapshot& snapshot, const Inventory& inventory) {
+  if (snapshot.domain_count() != inventory.domains.size() || snapshot.vnic_count() != inventory.vnic_count()) return false;
+  for (std::size_t i = 0; i < inventory.domains.size(); ++i) {
+    const DomainRow row = snapshot.domain(i);
+    const Domain& domain = inventory.domains[i];
+    if (row.uuid != domain.uuid || row.vnic_count != domain.vnics.size()) return false;
+    for (std::size_t v = 0; v < row.vnic_count; ++v) {
+      if (snapshot.vnic(row.first_vnic + v).key != VnicKey{domain.uuid, domain.vnics[v].mac, domain.vnics[v].ordinal}) return false;
+    }
+  }
+  return true;
+}
+
+constexpr int kReadingsUntilAbsent = 3;  // missed one after the other
+
+}  // namespace
+
 void History::set_inventory(Inventory next) {
   inventory = std::move(next);
   const auto from = ledger.set_inventory(inventory);
@@ -19,11 +39,15 @@ void History::set_inventory(Inventory next) {
   domain_numbers.assign(inventory.domains.size(), {});
 }
 
-void History::follow(const Snapshot& snapshot) {
+bool History::follow(const Snapshot& snapshot) {
   const SnapshotInfo info = snapshot.info();
   const bool same_writer = following_ && followed_writer_ == fmt::format("{}/{}", info.writer_pid, info.writer_program);
-  if (same_writer && info.sequence == sequence) return;
-  if (!same_writer || info.inventory_generation != inventory_generation) set_inventory(inventory_of(snapshot));
+  if (same_writer && info.sequence == sequence) return true;
+  if (!same_writer || info.inventory_generation != inventory_generation || !same_rows(snapshot, inventory)) {
+    Inventory next = inventory_of(snapshot);
+    if (!same_rows(snapshot, next)) return false;
+    set_inventory(std::move(next));
+  }
   Numbers numbers = numbers_of(snapshot);
   ledger.restore(numbers.totals);
   windows.follow(info.sampled_boottime, ledger.totals(), numbers.rates[0], following_ && info.sequence == sequence + 1);
@@ -33,22 +57,39 @@ void History::follow(const Snapshot& snapshot) {
   inventory_generation = info.inventory_generation;
   following_ = true;
   followed_writer_ = fmt::format("{}/{}", info.writer_pid, info.writer_program);
+  return true;
 }
 
 Sampler::Sampler(Options options, History& history)
-    : options_(std::move(options)), interval_(nanoseconds(options_.config.interval_s)), history_(history) {
+    : options_(std::move(options)),
+      interval_(nanoseconds(options_.config.interval_s)),
+      history_(history),
+      started_(options_.clock.boottime()) {
   for (const std::string& uri : options_.config.libvirt.uris) {
-    LibvirtProbeOptions o{uri, interval_, nanoseconds(options_.config.libvirt.refresh_interval_s), {}, options_.log, options_.clock};
+    LibvirtProbeOptions o;
+    o.uri = uri;
+    o.interval = interval_;
+    o.refresh_interval = nanoseconds(options_.config.libvirt.refresh_interval_s);
+    o.vhost_user_interval = vhost_user_interval();
+    o.log = options_.log;
+    o.clock = options_.clock;
     for (const Domain& d : history_.inventory.domains) {
       if (d.connection == uri) o.seed.push_back(d);
     }
     libvirt_.push_back(std::make_unique<LibvirtProbe>(std::move(o)));
     libvirt_.back()->start();
   }
+  for (const Domain& d : history_.inventory.domains) {
+    for (const Vnic& v : d.vnics) {
+      if (!v.addresses.empty()) addresses_[v.mac] = v.addresses;
+    }
+  }
   generations_.assign(libvirt_.size(), 0);
   link_health_.name = "link_counters";
   link_health_.since_boottime = options_.clock.boottime();
 }
+
+Nanoseconds Sampler::vhost_user_interval() const { return std::max(nanoseconds(options_.config.libvirt.vhost_user_interval_s), interval_); }
 
 Sampler::~Sampler() { stop(std::chrono::milliseconds(0)); }
 
@@ -79,6 +120,7 @@ void Sampler::rebuild_inventory(const std::vector<LibvirtView>& views) {
     }
   }
   normalize(next);
+  add_addresses(next, addresses_);
   if (next == history_.inventory) return;
   history_.set_inventory(std::move(next));
   ++history_.inventory_generation;
@@ -102,17 +144,47 @@ void Sampler::assemble_domain_numbers(const std::vector<LibvirtView>& views) {
   }
 }
 
+// True when other addresses are known now. Seldom: a busy host's table has thousands of entries, and addresses change slowly.
+bool Sampler::read_neighbours() {
+  const Nanoseconds now = options_.clock.boottime();
+  if (now < next_neighbours_) return false;
+  next_neighbours_ = now + nanoseconds(options_.config.libvirt.refresh_interval_s);
+  auto listed = neighbours_.list();
+  if (!listed.ok() && !neighbours_failed_ && options_.log) options_.log(LogLevel::kWarning, "neighbour table: " + listed.error().text);
+  neighbours_failed_ = !listed.ok();
+  if (!listed.ok() || *listed == addresses_) return false;
+  addresses_ = std::move(listed).value();
+  return true;
+}
+
 void Sampler::take_views() {
   views_.clear();
-  bool changed = false;
+  // At the first tick what is taken over is compared with the configuration: connections may have gone from it.
+  bool changed = ticks_++ == 0;
   for (std::size_t c = 0; c < libvirt_.size(); ++c) {
     views_.push_back(libvirt_[c]->take());
     changed = changed || views_.back().generation != generations_[c];
     generations_[c] = views_.back().generation;
     for (Event& e : views_.back().events) history_.events.push(std::move(e));
   }
+  changed = read_neighbours() || changed;
   if (changed) rebuild_inventory(views_);
   assemble_domain_numbers(views_);
+}
+
+void Sampler::watch_links() {
+  std::vector<LinkQuery> queries;
+  queries.reserve(history_.ledger.keys().size());
+  vhost_user_rows_.clear();
+  for (const Domain& d : history_.inventory.domains) {
+    for (const Vnic& v : d.vnics) {
+      if (is_active(d.state) && v.type == VnicType::kVhostUser) vhost_user_rows_.push_back(static_cast<std::uint32_t>(queries.size()));
+      // A definition may name a tap that another domain uses while this one is off.
+      queries.push_back(is_active(d.state) ? LinkQuery{v.tap, v.pci} : LinkQuery{});
+    }
+  }
+  if (links_ != nullptr) links_->watch(std::move(queries));
+  watched_ = links_ != nullptr;
 }
 
 void Sampler::read_links(Nanoseconds now) {
@@ -126,16 +198,7 @@ void Sampler::read_links(Nanoseconds now) {
       done = opened.error();
     }
   }
-  if (links_ != nullptr && !watched_) {
-    std::vector<LinkQuery> queries;
-    queries.reserve(history_.ledger.keys().size());
-    for (const Domain& d : history_.inventory.domains) {
-      // A definition may name a tap that another domain uses while this one is off.
-      for (const Vnic& v : d.vnics) queries.push_back(is_active(d.state) ? LinkQuery{v.tap, v.pci} : LinkQuery{});
-    }
-    links_->watch(std::move(queries));
-    watched_ = true;
-  }
+  if (!watched_) watch_links();
   readings_.resize(history_.ledger.keys().size());
   if (links_ != nullptr) done = links_->sample(readings_);
   // Without counters nothing is claimed: absent is not zero, and not the last value either.
@@ -151,6 +214,32 @@ void Sampler::read_links(Nanoseconds now) {
   link_health_.message = done.ok() ? "" : done.error().text;
   if (done.ok()) link_health_.last_ok_boottime = now;
   if (links_ != nullptr) link_health_.counters = links_->counters();
+  for (auto& counter : neighbours_.counters()) link_health_.counters.push_back(std::move(counter));
+}
+
+// libvirt's counters for vNICs that have no link of the kernel's. They come more seldom than ticks: in between the row is held. A reading
+// that stays away for three of its intervals is no longer what the vNIC counts.
+void Sampler::take_vhost_user_readings(Nanoseconds now) {
+  for (const std::uint32_t row : vhost_user_rows_) {
+    LinkReading& reading = readings_[row];
+    if (reading.if_index != 0) continue;
+    const VnicKey& key = history_.ledger.keys()[row];
+    const VnicReading* fresh = nullptr;
+    for (const LibvirtView& view : views_) {
+      const auto found = std::lower_bound(view.readings.begin(), view.readings.end(), key,
+                                          [](const VnicReading& r, const VnicKey& k) { return r.key < k; });
+      if (found != view.readings.end() && found->key == key) fresh = &*found;
+    }
+    const VnicTotals& totals = history_.ledger.totals()[row];
+    const Nanoseconds last = std::max(history_.windows.last_reading(row), started_);
+    if (fresh != nullptr) {
+      const Nanoseconds age = (now - fresh->taken + kReadingAgeUnit / 2) / kReadingAgeUnit;
+      reading = fresh->reading;
+      reading.age = static_cast<ReadingAge>(std::clamp<Nanoseconds>(age, 1, kOldestReading));
+    } else if (totals.present != 0 && totals.if_index == 0 && now - last <= kReadingsUntilAbsent * vhost_user_interval()) {
+      reading.age = kHeld;
+    }
+  }
 }
 
 std::vector<ProbeHealth> Sampler::health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const {
@@ -165,6 +254,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   read_links(options_.clock.boottime());
   const Nanoseconds now = options_.clock.boottime();
   const Nanoseconds wall = options_.clock.walltime();
+  take_vhost_user_readings(now);
   const auto steps = history_.ledger.sample(readings_, now);
   history_.windows.advance(now, history_.ledger.totals(), steps);
   history_.events.expire(now, interval_);

@@ -13,6 +13,7 @@
 #include "core/log.hpp"
 #include "core/probes/libvirt_probe.hpp"
 #include "core/probes/link_counters.hpp"
+#include "core/probes/neighbours.hpp"
 #include "core/snapshot.hpp"
 #include "core/snapshot/writer.hpp"
 #include "core/traffic/event_ring.hpp"
@@ -31,8 +32,9 @@ struct History {
   std::uint64_t sequence{0};
   std::uint64_t inventory_generation{0};
 
-  // Takes over a snapshot that another collector of this boot published. Cheap when it is the one seen last.
-  void follow(const Snapshot& snapshot);
+  // Takes over a snapshot that another collector of this boot published. Cheap when it is the one seen last. False, and nothing is taken,
+  // when its rows are not as a collector writes them: each once, in order, with their numbers.
+  bool follow(const Snapshot& snapshot);
   void set_inventory(Inventory next);
 
  private:
@@ -59,10 +61,14 @@ class Sampler {
   void stop(std::chrono::milliseconds limit) noexcept;
 
  private:
+  Nanoseconds vhost_user_interval() const;
   void take_views();
   void rebuild_inventory(const std::vector<LibvirtView>& views);
+  bool read_neighbours();
   void assemble_domain_numbers(const std::vector<LibvirtView>& views);
   void read_links(Nanoseconds now);
+  void watch_links();
+  void take_vhost_user_readings(Nanoseconds now);
   std::vector<ProbeHealth> health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const;
 
   Options options_;
@@ -71,10 +77,17 @@ class Sampler {
   std::vector<std::unique_ptr<LibvirtProbe>> libvirt_;
   std::vector<std::uint64_t> generations_;
   std::vector<LibvirtView> views_;
+  Nanoseconds started_;
+  Neighbours neighbours_;
+  AddressesByMac addresses_;        // of the last dump that succeeded; before one, what the history knew
+  Nanoseconds next_neighbours_{0};  // boot time
+  bool neighbours_failed_{false};
   std::unique_ptr<LinkCounters> links_;
   ProbeHealth link_health_;
   std::vector<LinkReading> readings_;
+  std::vector<std::uint32_t> vhost_user_rows_;  // of active domains
   bool watched_{false};
+  std::uint64_t ticks_{0};
   std::uint64_t events_revision_{~std::uint64_t{0}};
   std::uint64_t encoded_generation_{~std::uint64_t{0}};
   EncodedPart inventory_part_, tags_part_, numbers_part_, health_part_, events_part_;

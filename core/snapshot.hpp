@@ -91,6 +91,8 @@ struct VnicRow {
 
   std::optional<std::uint32_t> if_index;              // of the tap, while it exists
   Counters rx, tx;                                    // totals; absent while there is no link
+  bool seldom{false};                                 // read more seldom than ticks come (vhost-user),
+  bool held{false};                                   // and not for this one: totals and rates are those of the last reading
   std::optional<Nanoseconds> discontinuity_boottime;  // the totals cannot be compared with those before; nothing: never
 };
 

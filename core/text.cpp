@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <utility>
 
 namespace vmtraffic {
 namespace {
@@ -40,10 +42,14 @@ Character first_character(std::string_view text) {
   return {code, size, true};
 }
 
-// Characters that move the cursor, change direction or are invisible line ends: a terminal or a web page must not obey them.
+// Characters that move the cursor or change direction, which a terminal or a web page must not obey, and those that nobody sees (Unicode's
+// Default_Ignorable_Code_Point, line ends and annotations), so that two names that differ look different.
 bool is_control(std::uint32_t code) {
-  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C || (code >= 0x200B && code <= 0x200F) || code == 0x2028 ||
-         code == 0x2029 || (code >= 0x202A && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
+  constexpr std::pair<std::uint32_t, std::uint32_t> kRanges[] = {
+      {0x0000, 0x001F}, {0x007F, 0x009F}, {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C},  {0x115F, 0x1160}, {0x17B4, 0x17B5},
+      {0x180B, 0x180F}, {0x200B, 0x200F}, {0x2028, 0x202E},   {0x2060, 0x206F},   {0x3164, 0x3164},  {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
+      {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
+  return std::any_of(std::begin(kRanges), std::end(kRanges), [code](const auto& r) { return code >= r.first && code <= r.second; });
 }
 
 void append_octets(std::string& out, std::string_view octets, std::string_view prefix) {
@@ -84,7 +90,11 @@ std::string json_string(std::string_view text) {
     } else if (c.code == '\\') {
       out += "\\\\\\\\";  // a literal backslash reads as two, so that it cannot be mistaken for an octet's `\x`
     } else if (is_control(c.code)) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c.code);  // all of these are below U+10000
+      if (c.code < 0x10000) {
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", c.code);
+      } else {  // a surrogate pair (RFC 8259, section 7)
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}\\u{:04x}", 0xD800 + ((c.code - 0x10000) >> 10), 0xDC00 + (c.code & 0x3FF));
+      }
     } else {
       out += octets;
     }
@@ -92,6 +102,25 @@ std::string json_string(std::string_view text) {
   }
   out += '"';
   return out;
+}
+
+std::uint64_t fnv1a(std::string_view octets) {
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (const char octet : octets) {
+    hash ^= static_cast<unsigned char>(octet);
+    hash *= 0x0000'0100'0000'01b3;
+  }
+  return hash;
+}
+
+std::string fitted(std::string text, std::size_t limit) {
+  constexpr std::size_t kMark = 17;  // '~' and 16 hex digits
+  if (text.size() <= limit) return text;
+  const std::uint64_t hash = fnv1a(text);
+  std::size_t end = limit < kMark ? 0 : limit - kMark;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
+  text.resize(end);
+  return fmt::format("{}~{:016x}", text, hash);
 }
 
 std::string shortened(std::string_view text, std::size_t limit) {

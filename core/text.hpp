@@ -2,6 +2,7 @@
 // one of these functions, and each is injective: two names that differ never look the same.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,12 @@ std::string printable(std::string_view text, std::string_view also = {});
 // A JSON string with its quotes. Invalid UTF-8 octets become the text `\\xHH` (and a literal backslash `\\\\`), so JSON is always valid
 // and the mapping stays unambiguous.
 std::string json_string(std::string_view text);
+
+// A hash of the octets (FNV-1a, 64 bits), the same on every machine and in every release.
+std::uint64_t fnv1a(std::string_view octets);
+
+// At most `limit` octets (17 at least); a text that was cut ends with '~' and a hash of the whole, so that two stay two.
+std::string fitted(std::string text, std::size_t limit);
 
 // At most `limit` octets, cut between characters of valid UTF-8, with "…" in place of the end when something was cut.
 std::string shortened(std::string_view text, std::size_t limit);

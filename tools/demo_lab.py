@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from demo_view import SOURCES, Key, Rates, Screen, Steps, agreement, shown, table
+from demo_view import SOURCES, Key, Rates, Screen, Steps, block
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ["VMTRAFFIC_BUILD"])
@@ -29,6 +29,7 @@ VNIC_TABLE = "1.3.6.1.4.1.8072.9999.9999.6343.1.2.1"  # VMTRAFFIC-MIB's vtVnicEn
 NAME, MAC, RX_BIT_RATE, TX_BIT_RATE = 3, 5, 22, 24  # its columns
 PACES_MS = (80, 40, 20, 10, 20, 40)  # between two pieces of what the guests send each other: the rate rises and falls
 PIECES = 60  # at one pace
+MOST_TRIES = 3  # to ask all front ends before the next snapshot
 
 
 # --- the virtual machines -------------------------------------------------------------------------------------------
@@ -175,27 +176,23 @@ def snapshot_stamp() -> int:
         return 0
 
 
-def block(figures: dict[str, dict[Key, Rates]], front_ends: FrontEnds, steps: Steps, interval: float, room: int) -> list[str]:
-    return [f"  {time.strftime('%H:%M:%S')}   rates over the last {interval:g} s   running {steps.elapsed()}, Ctrl-C ends",
-            "",
-            *table(figures, most=max(1, (room - 8) // 2)),
-            "",
-            f"  {agreement(figures)}",
-            f"  NRPE says: {shown(front_ends.nrpe_text, 160)}"]
-
-
 def watch(front_ends: FrontEnds, libvirt: Libvirt, steps: Steps, interval: float, seconds: float | None) -> None:
     """A block for each new snapshot, once the front ends had the time to take it up; until `seconds` have passed since the first."""
     screen = Screen()
-    stamp, first, ready = 0, None, False
+    stamp, first, ready, tries = 0, None, False, 0
     while first is None or seconds is None or time.monotonic() - first < seconds:
         stamp = wait_for(lambda: (now := snapshot_stamp()) != stamp and now, 10 * interval + 10, "the next snapshot", interval=0.01)
         reference = libvirt.rates()
-        time.sleep(min(0.7 * interval, 1.3))  # collectd and the subagent look twice a second
+        age = max(0.0, time.time() - stamp / 1e9)  # more than a moment when the front ends are asked again
+        time.sleep(max(0.0, min(0.7 * interval, 1.3) - age))  # collectd and the subagent look twice a second
         for program in (front_ends.collectd, front_ends.snmpd, front_ends.subagent, front_ends.nrpe):
             if not program.running():
                 raise LabError(f"{program.name} has ended with {program.exit_code}:\n{program.log_text()}")
         figures = front_ends.rates() | {SOURCES[-1]: reference}
+        tries += 1
+        if snapshot_stamp() != stamp and tries < MOST_TRIES:  # they may have answered from different snapshots
+            continue
+        tries = 0
         if first is None:
             ready, were_ready = all(figures.values()) or not any(figures.values()), ready
             if not (ready and were_ready):  # the first interval began at a different moment for each
@@ -203,7 +200,8 @@ def watch(front_ends: FrontEnds, libvirt: Libvirt, steps: Steps, interval: float
                 continue
             steps.done("here they are")
             first = time.monotonic()
-        screen.show(block(figures, front_ends, steps, interval, screen.room()))
+        title = f"{time.strftime('%H:%M:%S')}   rates over the last {interval:g} s   running {steps.elapsed()}, Ctrl-C ends"
+        screen.show(block(figures, title, front_ends.nrpe_text, screen.width(), screen.room()))
 
 
 def main() -> None:
@@ -242,7 +240,7 @@ def main() -> None:
             pass
         print()
         steps.begin("Taking it all down")
-    steps.done("nothing is left behind")
+    steps.done("nothing is left behind. On a real host: see README.md")
 
 
 if __name__ == "__main__":
@@ -252,3 +250,6 @@ if __name__ == "__main__":
         sys.exit(f"\ntools/demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # the reader has gone: as SIGPIPE would have ended us, but all was taken down first
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + signal.SIGPIPE)

@@ -7,6 +7,7 @@ VMTRAFFIC_BUILD names a build that is there already, which is then used as it is
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +75,9 @@ def build(steps: Steps) -> None:
 
 
 def main() -> None:
+    if sys.stdout is None:
+        fail("standard output is closed: there is nowhere to show anything")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" ends this quietly
     chosen = options()
     if os.geteuid() != 0:
         fail("root is needed, to make namespaces and virtual machines")

@@ -1,12 +1,18 @@
 """What the demo shows: its steps, and the table of rates. Plain lines when nobody watches; nothing here runs or reads anything."""
 
+import itertools
 import os
+import statistics
 import sys
+import textwrap
 import time
 from dataclasses import dataclass
 
 Key = tuple[str, str]  # a VM's name, a vNIC's MAC address
-SOURCES = ("collectd", "NRPE check", "SNMP", "virsh")  # virsh, last, is what the others are compared with
+SOURCES = ("collectd", "NRPE", "SNMP", "virsh")  # virsh, last, is what the others are compared with
+FULL_WIDTH, LEAST_WIDTH = 108, 75  # of a terminal: for the table with MAC addresses, and for the one without
+SAME = 0.01  # the front ends round
+CLOSE = 0.10  # two readings of one quantity
 
 
 @dataclass(frozen=True)
@@ -61,21 +67,38 @@ def human(rate: float | None) -> str:
     return f"{rate:.0f} bit/s"
 
 
-def agreement(rows: dict[str, dict[Key, Rates]], least: float = 10_000) -> str:
-    """One sentence on how far the front ends are from libvirt; rates below `least` are left out, they are too small for a percentage."""
-    reference = rows[SOURCES[-1]]
-    worst = 0.0
-    compared = 0
-    for source in SOURCES[:-1]:
-        for key, rates in rows[source].items():
-            for ours, theirs in ((rates.rx, reference.get(key, Rates()).rx), (rates.tx, reference.get(key, Rates()).tx)):
-                if ours is None or theirs is None or max(ours, theirs) < least:
-                    continue
-                compared += 1
-                worst = max(worst, abs(ours - theirs) / max(ours, theirs))
-    if compared == 0:
-        return "No traffic to compare at the moment."
-    return f"All {compared} figures agree with libvirt's within {100 * worst:.1f} %."
+def agreement(rows: dict[str, dict[Key, Rates]], least: float = 10_000) -> list[str]:
+    """Whether the front ends say the same, and how far libvirt is from them; rates below `least` are too small for a percentage."""
+    odd: dict[str, float] = {}
+    worst, compared = 0.0, False
+    for key, way in itertools.product({key for one in rows.values() for key in one}, ("rx", "tx")):
+        figures = {source: rate for source in SOURCES if (rate := getattr(rows[source].get(key, Rates()), way)) is not None}
+        theirs = figures.pop(SOURCES[-1], None)
+        if max([*figures.values(), theirs or 0]) < least:
+            continue
+        compared = True
+        middle = statistics.median_low(figures.values()) if figures else None
+        for source in SOURCES[:-1]:
+            apart = difference(figures.get(source), middle)
+            if apart > SAME:
+                odd[source] = max(apart, odd.get(source, 0))
+        worst = max(worst, difference(middle, theirs))
+    if not compared:
+        return ["No traffic to compare at the moment."]
+    if odd:
+        said = "These differ from the others: " + ", ".join(f"{source} by up to {100 * odd[source]:.0f} %" for source in SOURCES if source in odd) + "."
+    else:
+        said = f"{', '.join(SOURCES[:-2])} and {SOURCES[-2]} say the same."
+    if worst <= CLOSE:
+        return [said, f"virsh, asked a moment later, is within {100 * worst:.1f} %."]
+    return [said, f"virsh, asked a moment later, differs by up to {100 * worst:.0f} %: traffic changes between two readings."]
+
+
+def difference(one: float | None, other: float | None) -> float:
+    """As a part of the greater; what one of them lacks differs wholly."""
+    if one is None or other is None:
+        return 0.0 if one is other else 1.0
+    return abs(one - other) / max(one, other) if max(one, other) > 0 else 0.0
 
 
 def shown(text: str, width: int) -> str:
@@ -84,8 +107,9 @@ def shown(text: str, width: int) -> str:
     return clean if len(clean) <= width else clean[:width - 1] + "…"
 
 
-def table(rows: dict[str, dict[Key, Rates]], most: int = 1000) -> list[str]:
-    """One block of lines: for each vNIC what it receives and sends, as each source has it; the busiest first if not all have room."""
+def table(rows: dict[str, dict[Key, Rates]], most: int = 1000, width: int = FULL_WIDTH) -> list[str]:
+    """For each vNIC what it receives and sends, as each source has it; the busiest first if not all have room. Narrow, without MAC addresses."""
+    name_width, mac_width, way_width, figure_width = (14, 19, 10, 15) if width >= FULL_WIDTH else (11, 0, 9, 13)
     keys = sorted({key for one in rows.values() for key in one})
     if len(keys) > most:
         def busy(key: Key) -> float:
@@ -94,16 +118,31 @@ def table(rows: dict[str, dict[Key, Rates]], most: int = 1000) -> list[str]:
         keys = sorted(sorted(keys, key=busy, reverse=True)[:most])
     else:
         hidden = 0
-    lines = [f"  {'VM':<14}{'vNIC':<19}{'':<10}" + "".join(f"{source:>15}" for source in SOURCES)]
+
+    def line(name: str, mac: str, way: str, figures: list[str]) -> str:
+        return f"  {name:<{name_width}}{mac if mac_width else '':<{mac_width}}{way:<{way_width}}" + "".join(f"{figure:>{figure_width}}" for figure in figures)
+    lines = [line("VM", "vNIC", "", list(SOURCES))]
     for key in keys:
-        for way, name, vnic in (("rx", shown(key[0], 13), key[1]), ("tx", "", "")):
-            figures = "".join(f"{human(getattr(rows[source].get(key, Rates()), way)):>15}" for source in SOURCES)
-            lines.append(f"  {name:<14}{vnic:<19}{'receives' if way == 'rx' else 'sends':<10}{figures}")
+        for way, name, mac, does in (("rx", shown(key[0], name_width - 1), key[1], "receives"), ("tx", "", "", "sends")):
+            lines.append(line(name, mac, does, [human(getattr(rows[source].get(key, Rates()), way)) for source in SOURCES]))
     if not keys:
         lines.append("  No running VM yet.")
     if hidden:
         lines.append(f"  ... and {hidden} more vNICs with less traffic")
     return lines
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines that a terminal of this width shows whole."""
+    return textwrap.wrap(text, max(20, width - 1), initial_indent="  ", subsequent_indent="    ")
+
+
+def block(figures: dict[str, dict[Key, Rates]], title: str, nrpe_text: str, width: int, room: int) -> list[str]:
+    """All that is shown of one interval, in at most `room` lines if those suffice for one vNIC."""
+    top = wrapped(title, width) + ([] if width >= LEAST_WIDTH else ["  widen the terminal to see all"])
+    bottom = [line for text in (*agreement(figures), f"NRPE says: {shown(nrpe_text, 160)}") for line in wrapped(text, width)]
+    vnics = (room - len(top) - len(bottom) - 4) // 2  # two empty lines, the table's head, and what has no room
+    return [*top, "", *table(figures, max(1, vnics), width), "", *bottom]
 
 
 class Screen:
@@ -117,12 +156,14 @@ class Screen:
         """Lines that a block may have."""
         return os.get_terminal_size().lines - 2 if self.live else 10_000
 
+    def width(self) -> int:
+        return (os.get_terminal_size().columns or 80) if self.live else 10_000
+
     def show(self, lines: list[str]) -> None:
         if not self.live:
             print("\n" + "\n".join(lines), flush=True)
             return
-        width = os.get_terminal_size().columns
-        lines = [line[:width - 1] for line in lines]
+        lines = [line[:self.width() - 1] for line in lines]
         back = f"\033[{self._height}F\033[J" if self._height else "\n"
         print(back + "\n".join(lines), flush=True)
         self._height = len(lines)

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test-logs"
 JOBS = os.cpu_count() or 1
+SILENT_S = 20  # then a word on where to look
 FUZZ_SECONDS = 60  # of all targets together
 SHOWN_LINES = 30  # of one failure
 SHOWN_WIDTH = 300
@@ -31,7 +33,7 @@ PYTHON = "/usr/bin/python3"
 @dataclass
 class Tally:
     passed: int = 0
-    skipped: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)  # name, why
     failures: list[tuple[str, str]] = field(default_factory=list)  # name, what it said
 
     def add(self, name: str, failure: str | None) -> None:
@@ -41,7 +43,7 @@ class Tally:
             self.failures.append((name, failure))
 
     def line(self) -> str:
-        return f"{self.passed} passed, {len(self.failures)} failed" + (f", {self.skipped} skipped" if self.skipped else "")
+        return f"{self.passed} passed, {len(self.failures)} failed" + (f", {len(self.skipped)} skipped" if self.skipped else "")
 
 
 class StageFailed(Exception):
@@ -100,7 +102,8 @@ def junit(path: Path) -> Tally:
             said = [bad[0].text or "", case.findtext("system-out") or "", bad[0].get("message") or ""]
             tally.add(name, next((text for text in said if text.strip()), "no output"))
         elif case.find("skipped") is not None or case.get("status") == "disabled":
-            tally.skipped += 1
+            why = case.find("skipped")
+            tally.skipped.append((name, (why is not None and why.get("message")) or case.get("status") or "no reason given"))
         else:
             tally.add(name, None)
     return tally
@@ -212,6 +215,8 @@ STAGES: dict[str, tuple[Callable[[Log], Tally], str]] = {
 
 
 def show(tally: Tally) -> None:
+    for name, why in tally.skipped:
+        print(f"  skipped {name}: {' '.join(why.split())[:SHOWN_WIDTH]}")
     for name, said in tally.failures[:SHOWN_FAILURES]:
         print(f"\n  FAILED {name}")
         lines = said.rstrip().splitlines()
@@ -221,6 +226,27 @@ def show(tally: Tally) -> None:
             print(f"  | {line[:SHOWN_WIDTH]}")
     if len(tally.failures) > SHOWN_FAILURES:
         print(f"\n  ... and {len(tally.failures) - SHOWN_FAILURES} more")
+
+
+def install() -> None:
+    code = subprocess.run([ROOT / "tools/setup"], stdin=subprocess.DEVNULL).returncode
+    if code != 0:
+        sys.exit(code)
+
+
+@contextlib.contextmanager
+def hint(log: Log):
+    """A stage says nothing until it has ended: after a while, where to see that it lives."""
+    def say() -> None:
+        with contextlib.suppress(OSError):
+            print(f"      follow build/test-logs/{log.path.name}", flush=True)
+    timer = threading.Timer(SILENT_S, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def main() -> int:
@@ -233,7 +259,8 @@ def main() -> int:
         parser.error(f"there is no stage {', '.join(unknown)}: say {', '.join(STAGES)}")
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended too
-    LOGS.mkdir(parents=True, exist_ok=True)
+    LOGS.mkdir(parents=True, exist_ok=True)  # before anything is installed: it may be refused
+    install()
     begin = time.monotonic()
     total, lines = Tally(), []
     for number, name in enumerate(names, start=1):
@@ -241,7 +268,8 @@ def main() -> int:
         print(f"[{number}/{len(names)}] {name}: {what}", flush=True)
         start, log = time.monotonic(), Log(name)
         try:
-            tally = run(log)
+            with hint(log):
+                tally = run(log)
         except (StageFailed, subprocess.TimeoutExpired, OSError, ET.ParseError) as error:
             tally = Tally(failures=[(name, str(error))])
         show(tally)
@@ -256,8 +284,20 @@ def main() -> int:
     return 1 if total.failures or not total.passed else 0
 
 
-if __name__ == "__main__":
+def run_as_program() -> None:
+    """main(), and one sentence for what a user may meet."""
     try:
+        if sys.stdout is None:
+            sys.exit("tools/test: standard output is closed: there is nowhere to say anything")
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # the reader has gone: as SIGPIPE would have ended us, but what ran was ended first
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + signal.SIGPIPE)
+    except PermissionError as error:
+        sys.exit(f"tools/test: {error.filename} cannot be written: run it as the owner of this directory, or as root")
+
+
+if __name__ == "__main__":
+    run_as_program()

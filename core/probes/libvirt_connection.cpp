@@ -206,6 +206,7 @@ struct LibvirtConnection::Impl {
   std::shared_ptr<Callbacks> callbacks;
   std::vector<int> registered;
   std::string hypervisor, version;
+  std::uint64_t version_number{0};
   std::atomic<std::uint64_t> calls{0};
   bool bulk{true};
   bool networks{true};
@@ -283,7 +284,10 @@ Result<std::unique_ptr<LibvirtConnection>> LibvirtConnection::open(const std::st
   const char* type = virConnectGetType(c);
   impl->hypervisor = type == nullptr ? "unknown" : type;
   unsigned long version = 0;
-  if (virConnectGetVersion(c, &version) == 0) impl->version = version_text(version);
+  if (virConnectGetVersion(c, &version) == 0) {
+    impl->version = version_text(version);
+    impl->version_number = version;
+  }
   impl->calls += 2;
   return std::unique_ptr<LibvirtConnection>(new LibvirtConnection(std::move(impl)));
 }
@@ -296,6 +300,7 @@ LibvirtConnection::~LibvirtConnection() {
 
 const std::string& LibvirtConnection::hypervisor() const { return impl_->hypervisor; }
 const std::string& LibvirtConnection::hypervisor_version() const { return impl_->version; }
+std::uint64_t LibvirtConnection::hypervisor_version_number() const { return impl_->version_number; }
 bool LibvirtConnection::alive() const { return virConnectIsAlive(impl_->connection.get()) == 1; }
 std::uint64_t LibvirtConnection::calls() const { return impl_->calls; }
 bool LibvirtConnection::bulk_stats() const { return impl_->bulk; }
@@ -437,16 +442,26 @@ Result<std::vector<DhcpLease>> LibvirtConnection::dhcp_leases() {
   return out;
 }
 
-Result<std::vector<std::optional<std::uint64_t>>> LibvirtConnection::interface_stats(const DomainUuid& uuid, const std::string& device) {
+Result<InterfaceStats> LibvirtConnection::interface_stats(const DomainUuid& uuid, const std::string& device) {
   const auto domain = impl_->find(uuid);
   if (!domain) return domain.error();
   if (*domain == nullptr) return Error{ErrorCode::kMissing, "the domain is gone"};
   virDomainInterfaceStatsStruct s{};
   ++impl_->calls;
-  if (virDomainInterfaceStats(*domain, device.c_str(), &s, sizeof(s)) != 0) return last_error("read a vNIC's statistics");
-  const auto known = [](long long v) { return v < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(v)); };
-  return std::vector{known(s.rx_bytes), known(s.rx_packets), known(s.rx_errs), known(s.rx_drop),
-                     known(s.tx_bytes), known(s.tx_packets), known(s.tx_errs), known(s.tx_drop)};
+  if (virDomainInterfaceStats(*domain, device.c_str(), &s, sizeof(s)) != 0) {
+    const Error error = last_error("read a vNIC's statistics");
+    impl_->forget_if_gone(uuid);
+    return error;
+  }
+  InterfaceStats out;
+  const auto put = [&out](Metric metric, long long value) {
+    if (value < 0) return;
+    out.values[metric] = static_cast<std::uint64_t>(value);
+    out.present |= static_cast<MetricSet>(1u << metric);
+  };
+  put(kRxOctets, s.rx_bytes), put(kRxPackets, s.rx_packets), put(kRxErrors, s.rx_errs), put(kRxDrops, s.rx_drop);
+  put(kTxOctets, s.tx_bytes), put(kTxPackets, s.tx_packets), put(kTxErrors, s.tx_errs), put(kTxDrops, s.tx_drop);
+  return out;
 }
 
 }  // namespace vmtraffic

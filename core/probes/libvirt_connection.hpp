@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/result.hpp"
+#include "core/traffic/numbers.hpp"
 #include "core/types.hpp"
 
 namespace vmtraffic {
@@ -42,6 +43,13 @@ struct DhcpLease {
   friend bool operator==(const DhcpLease&, const DhcpLease&) = default;
 };
 
+// Counters of one vNIC as libvirt knows them.
+struct InterfaceStats {
+  MetricTotals values{};
+  MetricSet present{0};
+  friend bool operator==(const InterfaceStats&, const InterfaceStats&) = default;
+};
+
 class LibvirtConnection {
  public:
   using OnEvent = std::function<void(LibvirtEvent)>;
@@ -53,8 +61,9 @@ class LibvirtConnection {
   LibvirtConnection(const LibvirtConnection&) = delete;
   LibvirtConnection& operator=(const LibvirtConnection&) = delete;
 
-  const std::string& hypervisor() const;          // the driver's name, e.g. "QEMU"
-  const std::string& hypervisor_version() const;  // e.g. "7.2.22"
+  const std::string& hypervisor() const;            // the driver's name, e.g. "QEMU"
+  const std::string& hypervisor_version() const;    // e.g. "7.2.22"
+  std::uint64_t hypervisor_version_number() const;  // the same as libvirt says it: 1,000,000 * major + 1,000 * minor + release; 0: unknown
   bool alive() const;
 
   Result<std::vector<ListedDomain>> list();
@@ -66,8 +75,11 @@ class LibvirtConnection {
   Result<std::optional<ListedDomain>> look_up(const DomainUuid& uuid);
   Result<std::optional<DomainStats>> state(const DomainUuid& uuid);
   Result<std::vector<DhcpLease>> dhcp_leases();
-  // libvirt's own counters of one vNIC, in the guest's direction, eight values as core/traffic/numbers.hpp orders them.
-  Result<std::vector<std::optional<std::uint64_t>>> interface_stats(const DomainUuid& uuid, const std::string& device);
+  // libvirt's own counters of one vNIC, by its <target dev=…>. In the guest's direction for vhost-user: libvirt has them from `ovs-vsctl
+  // list Interface`, which tells the switch's view, and turns them (virNetDevOpenvswitchInterfaceParseStats); for taps it turns the
+  // kernel's. What Open vSwitch does not count is -1 there and absent here. The switch refreshes its database every five seconds or
+  // more seldom (other_config:stats-update-interval), so the values may be that much older than the answer.
+  Result<InterfaceStats> interface_stats(const DomainUuid& uuid, const std::string& device);
 
   std::uint64_t calls() const;  // remote calls made
   bool bulk_stats() const;      // the driver has virConnectGetAllDomainStats

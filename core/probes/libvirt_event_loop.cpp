@@ -59,8 +59,8 @@ void ensure_libvirt_event_loop() {
   virSetErrorFunc(nullptr, silent);  // libvirt prints on standard error unless told otherwise; we report each error ourselves
   virEventRegisterDefaultImpl();
   l.timer = virEventAddTimeout(-1, wake, nullptr, nullptr);
-  l.running = true;
   std::thread([&l] { run(l); }).detach();
+  l.running = true;
 }
 
 void stop_libvirt_event_loop() {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -27,6 +28,13 @@ constexpr int kCpuTimeEvery = 5;  // refreshes: CPU times cost libvirtd fifty ti
 constexpr std::int32_t kPausedStartingUp = 11;     // libvirt's VIR_DOMAIN_PAUSED_STARTING_UP
 constexpr Nanoseconds kEventDelay = 10 * kSecond;  // how late libvirt may tell what a refresh saw first
 
+// So much of a turn may go to vhost-user vNICs before events and states have theirs.
+constexpr Nanoseconds kVhostUserTurn = kSecond;
+// libvirt waits up to 30 s for a domain that is busy with another call, and our thread with it. Such a domain is asked again only after so
+// many intervals: its own counters become absent, but names and states go on.
+constexpr Nanoseconds kSlowAnswer = 2 * kSecond;
+constexpr int kSlowDomainEvery = 5;
+
 // The state that a lifecycle event leaves a domain in, where it says.
 std::optional<DomainState> state_after(EventKind kind) {
   switch (kind) {
@@ -45,6 +53,12 @@ std::optional<DomainState> state_after(EventKind kind) {
       return std::nullopt;
   }
 }
+
+// A vNIC that only libvirt can count.
+struct VhostUserPort {
+  VnicKey key;
+  std::string device;
+};
 
 // What the thread knows of one domain.
 struct Known {
@@ -68,7 +82,10 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   std::optional<std::string> closed;  // the connection's end and its reason
   LibvirtView view;
   std::uint64_t calls_before{0};  // of connections that ended
-  std::uint64_t calls{0}, events{0}, xml_parsed{0}, xml_read{0}, xml_refused{0}, refreshes{0}, connects{0}, failures{0};
+  std::uint64_t calls{0}, events{0}, events_dropped{0}, xml_parsed{0}, xml_read{0}, xml_refused{0}, refreshes{0}, connects{0}, failures{0};
+  std::map<VnicKey, VnicReading> readings;  // not taken yet; no more than there are vNICs
+  std::uint64_t hypervisor_version{0};      // 1,000,000 * major + 1,000 * minor + release
+  std::uint64_t vhost_user_readings{0}, vhost_user_failures{0};
 
   // ---- the thread's own
   std::unique_ptr<LibvirtConnection> connection;
@@ -78,9 +95,13 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   std::set<DomainUuid> unannounced;  // listed anew, without an event so far
   std::vector<Event> new_events;
   std::map<std::pair<DomainUuid, EventKind>, Nanoseconds> inferred;  // events that we told before libvirt did
+  std::deque<VhostUserPort> ports;                                   // still to be read in this round
+  std::map<DomainUuid, Nanoseconds> answered_slowly;                 // not to be asked for counters before
   bool inventory_changed{false};
-  bool has_inventory{false};  // so what a listing shows anew did appear
-  std::string last_complaint;
+  bool has_inventory{false};             // so what a listing shows anew did appear
+  std::deque<DomainUuid> to_read_again;  // XML: every domain's once in a refresh interval
+  Complaints complaints;
+  bool reported_up{false};
 
   void run();
   bool connect();
@@ -88,9 +109,13 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   void disconnect(const std::string& why);
   Status refresh();
   Status read_stats(bool cpu_time);
+  void list_ports();
+  Status read_ports();
   Status update(const DomainUuid& uuid);
   Status update_dirty();
   void take_queue();
+  Status read_again(bool all);
+  void recover(const char* what);
   Status read_xml(const DomainUuid& uuid, Known& k, bool& gone);
   // Exchanges what is known of a domain for a changed copy.
   template <class Edit>
@@ -104,7 +129,8 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   void note_vnic_changes(const Domain& before, const Domain& after);
   void publish();
   void set_health(HealthState state, std::string message);
-  void complain(LogLevel level, const std::string& text);
+  void complain(std::string_view subject, const std::string& text);
+  bool pause(std::chrono::nanoseconds length);
   bool wait_until(Nanoseconds deadline, const std::function<bool()>& ready);
   Nanoseconds now() const { return options.clock.boottime(); }
 };
@@ -155,14 +181,21 @@ LibvirtView LibvirtProbe::take() {
   State& s = *state_;
   LibvirtView out = s.view;
   s.view.events.clear();
+  out.readings.reserve(s.readings.size());
+  for (const auto& [key, reading] : s.readings) out.readings.push_back(reading);
+  s.readings.clear();
   out.health.counters = {{"libvirt_calls", s.calls_before + s.calls},
                          {"libvirt_connects", s.connects},
                          {"libvirt_failures", s.failures},
                          {"libvirt_events", s.events},
+                         {"libvirt_events_dropped", s.events_dropped},
                          {"libvirt_refreshes", s.refreshes},
                          {"xml_read", s.xml_read},
                          {"xml_parsed", s.xml_parsed},
                          {"xml_refused", s.xml_refused},
+                         {"hypervisor_version", s.hypervisor_version},
+                         {"vhost_user_readings", s.vhost_user_readings},
+                         {"vhost_user_failures", s.vhost_user_failures},
                          {"domains", out.domains ? out.domains->size() : 0}};
   return out;
 }
@@ -182,23 +215,29 @@ void LibvirtProbe::State::set_health(HealthState state, std::string message) {
   if (state == HealthState::kUp) view.health.last_ok_boottime = now();
 }
 
-// Once for each new text: a daemon that stays away is reported once, and its return as well.
-void LibvirtProbe::State::complain(LogLevel level, const std::string& text) {
-  if (text == last_complaint) return;
-  last_complaint = text;
-  if (options.log) options.log(level, fmt::format("libvirt {}: {}", printable(options.uri), text));
+void LibvirtProbe::State::complain(std::string_view subject, const std::string& text) {
+  if (options.log && complaints.due(subject, text, now()))
+    options.log(LogLevel::kWarning, fmt::format("libvirt {}: {}", printable(options.uri), text));
+}
+
+bool LibvirtProbe::State::pause(std::chrono::nanoseconds length) {
+  std::unique_lock lock(mutex);
+  return !changed.wait_for(lock, length, [this] { return stop; });
 }
 
 void LibvirtProbe::State::run() {
   Nanoseconds retry = kFirstRetry;
-  while (true) {
-    {
-      const std::lock_guard lock(mutex);
-      if (stop) return;
-    }
-    if (connect()) {
-      retry = kFirstRetry;
-      serve();
+  while (pause(std::chrono::nanoseconds(0))) {
+    // We are a guest in somebody's process: what is thrown here (no memory) must not end it.
+    try {
+      if (connect()) {
+        retry = kFirstRetry;
+        serve();
+      }
+    } catch (const std::exception& error) {
+      recover(error.what());
+    } catch (...) {
+      recover("of an unknown kind");
     }
     {
       const std::lock_guard lock(mutex);
@@ -206,10 +245,21 @@ void LibvirtProbe::State::run() {
       changed.notify_all();
     }
     // Never longer than an interval, so that a daemon that came back is found within two.
-    if (!wait_until(now() + std::min({retry, kLongestRetry, options.interval}), [] { return false; })) break;
+    if (!pause(std::chrono::nanoseconds(std::min({retry, kLongestRetry, options.interval})))) break;
     retry *= 2;
   }
   connection.reset();
+}
+
+void LibvirtProbe::State::recover(const char* what) {
+  try {
+    const std::string text = fmt::format("a fault, trying again: {}", what);
+    if (connection) return disconnect(text);
+    set_health(HealthState::kDown, text);
+    complain("connection", text);
+  } catch (...) {  // not even that
+    connection.reset();
+  }
 }
 
 bool LibvirtProbe::State::connect() {
@@ -223,6 +273,7 @@ bool LibvirtProbe::State::connect() {
       self->queue.push_back(std::move(e));
     } else {
       self->queue_overflowed = true;
+      ++self->events_dropped;
     }
     self->changed.notify_all();
   };
@@ -246,10 +297,12 @@ bool LibvirtProbe::State::connect() {
       ++failures;
     }
     set_health(HealthState::kDown, opened.error().text);
-    complain(LogLevel::kWarning, opened.error().text);
+    complain("connection", opened.error().text);
     return false;
   }
   connection = std::move(opened).value();
+  const std::lock_guard lock(mutex);
+  hypervisor_version = connection->hypervisor_version_number();
   return true;
 }
 
@@ -261,14 +314,17 @@ void LibvirtProbe::State::disconnect(const std::string& why) {
     calls = 0;
   }
   set_health(HealthState::kDown, why);
-  complain(LogLevel::kWarning, why);
+  complain("connection", why);
   connection.reset();
+  reported_up = false;
 }
 
 void LibvirtProbe::State::serve() {
   Nanoseconds next_refresh = now();
   Nanoseconds next_stats = now();
   Nanoseconds next_cpu_time = now();
+  Nanoseconds next_ports = now();
+  bool missed = true;  // there may have been changes whose events we did not get
   while (true) {
     Status done = Done{};
     take_queue();
@@ -276,11 +332,13 @@ void LibvirtProbe::State::serve() {
       const std::lock_guard lock(mutex);
       if (stop) return;
       if (closed) done = Error{ErrorCode::kUnavailable, *closed};
-      if (queue_overflowed) next_refresh = now();
+      if (queue_overflowed) next_refresh = now(), missed = true;
       queue_overflowed = false;
     }
     if (done.ok() && now() >= next_refresh) {
       done = refresh();
+      if (done.ok() && missed) done = read_again(true);
+      missed = false;
       next_refresh = now() + options.refresh_interval;
     }
     if (done.ok()) done = update_dirty();
@@ -288,13 +346,27 @@ void LibvirtProbe::State::serve() {
       const bool cpu_time = now() >= next_cpu_time;
       done = read_stats(cpu_time);
       if (cpu_time) next_cpu_time = now() + kCpuTimeEvery * options.refresh_interval;
+      if (done.ok()) done = read_again(false);
       next_stats = std::max(next_stats + options.interval, now());
     }
     if (!done.ok()) return disconnect(done.error().text);
-    complain(LogLevel::kNotice, fmt::format("connected ({} {})", connection->hypervisor(), connection->hypervisor_version()));
+    if (!std::exchange(reported_up, true)) {
+      complaints.over("connection");
+      if (options.log) {
+        options.log(LogLevel::kNotice, fmt::format("libvirt {}: connected ({} {})", printable(options.uri), connection->hypervisor(),
+                                                   connection->hypervisor_version()));
+      }
+    }
     set_health(HealthState::kUp, {});
     publish();
-    wait_until(std::min(next_refresh, next_stats), [this] { return !queue.empty() || closed || queue_overflowed; });
+    // Behind all else: what is known by now does not wait for a domain that hangs.
+    if (now() >= next_ports) {
+      list_ports();
+      next_ports = now() + options.vhost_user_interval;
+    }
+    if (done = read_ports(); !done.ok()) return disconnect(done.error().text);
+    const Nanoseconds next = std::min({next_refresh, next_stats, next_ports});
+    if (ports.empty()) wait_until(next, [this] { return !queue.empty() || closed || queue_overflowed; });
   }
 }
 
@@ -401,7 +473,7 @@ Status LibvirtProbe::State::read_xml(const DomainUuid& uuid, Known& k, bool& gon
     ++(parsed ? xml_parsed : xml_refused);
   }
   if (!parsed) {
-    complain(LogLevel::kWarning, fmt::format("the XML of domain {} is not understood: {}", uuid.text(), parsed.error().text));
+    complain("xml", fmt::format("the XML of domain {} is not understood: {}", uuid.text(), parsed.error().text));
     return Done{};
   }
   const Domain& d = *k.domain;
@@ -431,8 +503,9 @@ Status LibvirtProbe::State::update(const DomainUuid& uuid) {
     remove(uuid);
     return Done{};
   }
-  const bool appeared = !known.contains(uuid);
-  Known& k = known[uuid];
+  const auto before = known.find(uuid);
+  const bool appeared = before == known.end();
+  Known k = appeared ? Known{} : before->second;  // known only once all of it is: a domain that we may not read has no row
   bool gone = false;
   if (auto s = read_xml(uuid, k, gone); !s) return s;
   const auto state = gone ? Result<std::optional<DomainStats>>(std::optional<DomainStats>{}) : connection->state(uuid);
@@ -446,6 +519,7 @@ Status LibvirtProbe::State::update(const DomainUuid& uuid) {
   if (appeared && unannounced.erase(uuid) > 0) infer(is_active(k.domain->state) ? EventKind::kStarted : EventKind::kDefined, *k.domain);
   k.numbers.cpu_time_ns = (*state)->cpu_time_ns;
   k.numbers.confirmed_boottime = now();
+  known[uuid] = std::move(k);
   return Done{};
 }
 
@@ -453,8 +527,29 @@ Status LibvirtProbe::State::update_dirty() {
   while (!dirty.empty()) {
     const DomainUuid uuid = *dirty.begin();
     // One domain that libvirt cannot describe must not hold back the others; a connection that broke shows at once.
-    if (auto s = update(uuid); !s && !connection->alive()) return s;
+    if (auto s = update(uuid); !s) {
+      if (!connection->alive()) return s;
+      complain("domain", fmt::format("domain {} cannot be read: {}", uuid.text(), s.error().text));
+    }
     dirty.erase(dirty.begin());
+    const std::lock_guard lock(mutex);
+    if (stop) break;
+  }
+  return Done{};
+}
+
+// Some changes (a link set down, another bandwidth) raise no event: every XML is read once in a refresh interval. A share at each interval,
+// so that a thousand VMs do not come all at once. `all`: events may have been missed.
+Status LibvirtProbe::State::read_again(bool all) {
+  const double share = all ? 1.0 : std::min(1.0, static_cast<double>(options.interval) / static_cast<double>(options.refresh_interval));
+  auto left = static_cast<std::size_t>(std::ceil(static_cast<double>(known.size()) * share));
+  for (; left > 0 && !to_read_again.empty(); --left) {
+    const auto found = known.find(to_read_again.front());
+    to_read_again.pop_front();
+    if (found == known.end()) continue;
+    bool gone = false;
+    if (auto s = read_xml(found->first, found->second, gone); !s && !connection->alive()) return s;
+    if (gone) dirty.insert(found->first);
     const std::lock_guard lock(mutex);
     if (stop) break;
   }
@@ -464,10 +559,14 @@ Status LibvirtProbe::State::update_dirty() {
 Status LibvirtProbe::State::refresh() {
   const auto listed = connection->list();
   if (!listed) return listed.error();
+  to_read_again.clear();
   if (const auto dhcp = connection->dhcp_leases(); dhcp.ok()) {
     leases.clear();
     for (const DhcpLease& l : *dhcp) leases[l.mac].push_back(l.address);
-    for (auto& [mac, addresses] : leases) std::sort(addresses.begin(), addresses.end());
+    for (auto& [mac, addresses] : leases) {
+      std::sort(addresses.begin(), addresses.end());
+      addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    }
   }
   std::set<DomainUuid> present;
   for (const ListedDomain& l : *listed) {
@@ -479,8 +578,7 @@ Status LibvirtProbe::State::refresh() {
       continue;
     }
     Known& k = known[l.uuid];
-    bool gone = false;
-    if (auto s = read_xml(l.uuid, k, gone); !s && !connection->alive()) return s;
+    to_read_again.push_back(l.uuid);
     set_listed(k, l);
     if (l.active != is_active(k.domain->state)) dirty.insert(l.uuid);
     const auto leased = [this](const Vnic& v) {
@@ -537,6 +635,45 @@ Status LibvirtProbe::State::read_stats(bool cpu_time) {
     }
   }
   return update_dirty();
+}
+
+// What a round before left over is asked for anew.
+void LibvirtProbe::State::list_ports() {
+  ports.clear();
+  std::erase_if(answered_slowly, [this](const auto& entry) { return now() >= entry.second; });
+  for (const auto& [uuid, k] : known) {
+    if (!is_active(k.domain->state) || answered_slowly.contains(uuid)) continue;
+    for (const Vnic& v : k.domain->vnics) {
+      if (v.type == VnicType::kVhostUser && !v.tap.empty()) ports.push_back({{uuid, v.mac, v.ordinal}, v.tap});
+    }
+  }
+}
+
+// As many as fit into a turn; the rest goes on in the next. A port that fails costs its own reading alone.
+Status LibvirtProbe::State::read_ports() {
+  const Nanoseconds begin = now();
+  while (!ports.empty() && now() - begin < kVhostUserTurn) {
+    const VhostUserPort port = std::move(ports.front());
+    ports.pop_front();
+    const Nanoseconds asked = now();
+    const auto stats = connection->interface_stats(port.key.domain, port.device);
+    const Nanoseconds answered = now();
+    if (!stats && !connection->alive()) return stats.error();
+    if (answered - asked >= kSlowAnswer) {
+      answered_slowly[port.key.domain] = answered + kSlowDomainEvery * options.vhost_user_interval;
+      std::erase_if(ports, [&port](const VhostUserPort& p) { return p.key.domain == port.key.domain; });
+    }
+    const std::lock_guard lock(mutex);
+    ++(stats.ok() ? vhost_user_readings : vhost_user_failures);
+    if (stats.ok() && stats->present != 0) {
+      LinkReading reading;
+      reading.values = stats->values;
+      reading.present = stats->present;
+      readings[port.key] = {port.key, reading, answered};
+    }
+    if (stop) break;
+  }
+  return Done{};
 }
 
 void LibvirtProbe::State::publish() {

@@ -12,6 +12,7 @@
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "core/snapshot/writer.hpp"
+#include "core/traffic/counter_delta.hpp"
 #include "core/traffic/inventory.hpp"
 
 namespace vmtraffic {
@@ -20,10 +21,21 @@ struct LibvirtProbeOptions {
   std::string uri;
   Nanoseconds interval{10 * kSecond};          // of statistics
   Nanoseconds refresh_interval{60 * kSecond};  // of full refreshes
+  // Of readings of vhost-user vNICs' counters. The kernel has no link of theirs, so libvirt must tell, which forks an ovs-vsctl for each.
+  Nanoseconds vhost_user_interval{60 * kSecond};
   // What another collector knew of this connection's domains: what differs from it at the first listing is told as events.
   std::vector<Domain> seed;
   Log log;
   Clock clock;
+};
+
+// One vNIC's counters as libvirt told them at `taken`. A domain that hangs, or whose counters cannot be read, has none and delays nobody's
+// but its own: the others are handed over one by one.
+struct VnicReading {
+  VnicKey key;
+  LinkReading reading;
+  Nanoseconds taken{0};
+  friend bool operator==(const VnicReading&, const VnicReading&) = default;
 };
 
 // What is known of one connection's domains at one moment. The pointers are to values that no longer change.
@@ -32,6 +44,7 @@ struct LibvirtView {
   std::shared_ptr<const std::vector<std::shared_ptr<const Domain>>> domains;  // sorted by UUID
   std::shared_ptr<const std::vector<DomainNumbers>> numbers;                  // one per domain
   std::vector<Event> events;                                                  // since the last take(), unnumbered
+  std::vector<VnicReading> readings;                                          // since the last take(), the last of each vNIC, sorted by key
   ProbeHealth health;
 };
 

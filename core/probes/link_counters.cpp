@@ -20,13 +20,10 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// One sample's patience, and that of one receive in it: together less than a second. The kernel answers in microseconds.
+// One sample's patience, less than a second together with that of one receive in it.
 constexpr std::chrono::milliseconds kPatience{600};
-constexpr std::chrono::milliseconds kReceivePatience{250};
 // A dump that a coming or going link interrupted is made again this often; then what was seen in all of them must do until the next sample.
 constexpr int kTries = 4;
-// A link with many virtual functions needs 64 KiB for them (an attribute can be no longer) and some for the rest. Dumps use 32 KiB.
-constexpr std::size_t kBufferSize = 128 << 10;
 
 }  // namespace
 
@@ -42,13 +39,10 @@ struct LinkCounters::Impl {
     std::uint32_t number;
     std::uint32_t query;
   };
-  enum class Answer { kWhole, kInterrupted };
+  using Answer = netlink::Dialogue::Answer;
   enum class Drained { kDry, kLost };
 
   Status subscribe();
-  Status prepare_requests();
-  template <class Visit>
-  Result<Answer> ask(netlink::Request& request, SteadyClock::time_point deadline, Visit&& visit);
   Drained drain(SteadyClock::time_point deadline);
   Status list(SteadyClock::time_point deadline);
   Status follow(SteadyClock::time_point deadline);
@@ -59,10 +53,9 @@ struct LinkCounters::Impl {
   Status sample(std::vector<LinkReading>& readings);
 
   LinkCountersOptions options;
-  netlink::Descriptor requests, notifications;
+  netlink::Dialogue kernel;
+  netlink::Descriptor notifications;
   netlink::Request link_request = netlink::Request::links(), stats_request = netlink::Request::stats();
-  std::vector<std::byte> buffer = std::vector<std::byte>(kBufferSize);
-  std::uint32_t sequence{0};
 
   LinkTable table;
   bool listed{false};      // the table was filled at least once
@@ -95,74 +88,19 @@ Status LinkCounters::Impl::subscribe() {
   return Done{};
 }
 
-Status LinkCounters::Impl::prepare_requests() {
-  if (requests.is_open()) return Done{};
-  auto opened = options.open_socket(0);
-  if (!opened) return opened.error();
-  requests = netlink::Descriptor(*opened);
-  timeval patience{};
-  patience.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(kReceivePatience).count();
-  if (::setsockopt(requests.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0) {
-    const int number = errno;
-    requests.close();
-    return netlink::refusal("no receive timeout", number);
-  }
-  return Done{};
-}
-
-// Sends a request and visits the answers to the end. After an error the socket is given up: what is still under way on it
-// must not answer the next request.
-template <class Visit>
-Result<LinkCounters::Impl::Answer> LinkCounters::Impl::ask(netlink::Request& request, SteadyClock::time_point deadline, Visit&& visit) {
-  if (Status ready = prepare_requests(); !ready) return ready.error();
-  const auto give_up = [&](std::string_view what, int number) -> Error {
-    requests.close();
-    return netlink::refusal(what, number);
-  };
-  request.header()->nlmsg_seq = ++sequence;
-  const ssize_t sent = ::send(requests.get(), request.header(), request.header()->nlmsg_len, MSG_NOSIGNAL);
-  if (sent < 0) return give_up("a request was refused", errno);
-
-  Answer answer = Answer::kWhole;
-  bool done = false;
-  int kernel_error = 0;
-  while (!done) {
-    if (SteadyClock::now() >= deadline) return give_up("no answer in time", ETIMEDOUT);
-    const ssize_t length = netlink::receive(requests.get(), buffer, 0);
-    if (length == -EAGAIN) return give_up("no answer in time", ETIMEDOUT);
-    if (length < 0) return give_up("an answer was lost", static_cast<int>(-length));
-    const bool whole = netlink::for_each_message({buffer.data(), static_cast<std::size_t>(length)}, [&](const netlink::Message& message) {
-      if (message.sequence != sequence || done) return;
-      if ((message.flags & NLM_F_DUMP_INTR) != 0) answer = Answer::kInterrupted;
-      if (message.type == NLMSG_DONE || message.type == NLMSG_ERROR) {
-        kernel_error = -netlink::value_at<int>(message.payload).value_or(0);
-        done = true;
-      } else if (message.type >= NLMSG_MIN_TYPE) {
-        visit(message);
-        done = (message.flags & NLM_F_MULTI) == 0;
-      }
-    });
-    if (!whole) {
-      ++count.malformed;
-      return give_up("an answer is malformed", EBADMSG);
-    }
-  }
-  if (kernel_error != 0) return give_up("a request was refused", kernel_error);
-  return answer;
-}
-
 // Applies what has been notified. Never waits.
 LinkCounters::Impl::Drained LinkCounters::Impl::drain(SteadyClock::time_point deadline) {
   while (SteadyClock::now() < deadline) {
-    const ssize_t length = netlink::receive(notifications.get(), buffer, MSG_DONTWAIT);
+    const ssize_t length = netlink::receive(notifications.get(), kernel.buffer, MSG_DONTWAIT);
     if (length == -EAGAIN) return Drained::kDry;
     if (length < 0) return Drained::kLost;  // ENOBUFS: the queue overflowed. Anything else: start afresh just the same
-    const bool whole = netlink::for_each_message({buffer.data(), static_cast<std::size_t>(length)}, [&](const netlink::Message& message) {
-      ++count.notifications;
-      const LinkTable::Effect effect = table.apply(message);
-      if (effect == LinkTable::Effect::kChanged) must_assign = true;
-      if (effect == LinkTable::Effect::kMalformed) ++count.malformed;
-    });
+    const bool whole =
+        netlink::for_each_message({kernel.buffer.data(), static_cast<std::size_t>(length)}, [&](const netlink::Message& message) {
+          ++count.notifications;
+          const LinkTable::Effect effect = table.apply(message);
+          if (effect == LinkTable::Effect::kChanged) must_assign = true;
+          if (effect == LinkTable::Effect::kMalformed) ++count.malformed;
+        });
     if (!whole) ++count.malformed;
   }
   return Drained::kDry;
@@ -172,7 +110,7 @@ LinkCounters::Impl::Drained LinkCounters::Impl::drain(SteadyClock::time_point de
 Status LinkCounters::Impl::list(SteadyClock::time_point deadline) {
   ++count.listings;
   LinkTable now;
-  auto answer = ask(link_request, deadline, [&](const netlink::Message& message) {
+  auto answer = kernel.ask(link_request, deadline, [&](const netlink::Message& message) {
     if (now.apply(message) == LinkTable::Effect::kMalformed) ++count.malformed;
   });
   if (!answer) return answer.error();
@@ -237,7 +175,7 @@ void LinkCounters::Impl::assign() {
 
 Result<LinkCounters::Impl::Answer> LinkCounters::Impl::read_links(SteadyClock::time_point deadline) {
   ++count.dumps;
-  return ask(stats_request, deadline, [&](const netlink::Message& message) {
+  return kernel.ask(stats_request, deadline, [&](const netlink::Message& message) {
     const auto row = read_stats_row(message);
     if (!row) {
       ++count.malformed;
@@ -261,7 +199,7 @@ void LinkCounters::Impl::read_functions(SteadyClock::time_point deadline) {
     functions.clear();
     ++count.function_requests;
     auto request = netlink::Request::virtual_functions(parent);
-    const auto answer = ask(request, deadline, [&](const netlink::Message& message) {
+    const auto answer = kernel.ask(request, deadline, [&](const netlink::Message& message) {
       if (!read_virtual_functions(message, functions)) ++count.malformed;
     });
     if (!answer) {
@@ -280,6 +218,7 @@ void LinkCounters::Impl::read_functions(SteadyClock::time_point deadline) {
         if (!counts) continue;
         reading.values = function.values;
         reading.present = function.present;
+        reading.function = function.number + 1;
       }
     }
   }
@@ -307,7 +246,8 @@ Result<std::unique_ptr<LinkCounters>> LinkCounters::open(LinkCountersOptions opt
   if (!options.open_socket) options.open_socket = netlink::open_kernel_socket;
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
-  if (Status ready = impl->prepare_requests(); !ready) return ready.error();
+  impl->kernel.open_socket = impl->options.open_socket;
+  if (Status ready = impl->kernel.open(); !ready) return ready.error();
   if (Status subscribed = impl->subscribe(); !subscribed) return subscribed.error();
   return std::unique_ptr<LinkCounters>(new LinkCounters(std::move(impl)));
 }
@@ -337,7 +277,7 @@ std::vector<std::pair<std::string, std::uint64_t>> LinkCounters::counters() cons
           {"listings", count.listings},
           {"notifications", count.notifications},
           {"notifications_lost", count.notifications_lost},
-          {"malformed", count.malformed},
+          {"malformed", count.malformed + impl_->kernel.malformed},
           {"function_requests", count.function_requests},
           {"function_failures", count.function_failures},
           {"links", impl_->table.size()},

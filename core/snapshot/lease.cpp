@@ -15,11 +15,15 @@ namespace vmtraffic {
 
 Result<Lease> Lease::acquire(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / kLeaseFileName;
-  FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (!file) return system_error(errno, "open the lease", path);
+  const FileDescriptor dir(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!dir) return system_error(errno, "open the lease", path);
   struct stat directory_info {};
   struct stat info {};
-  if (stat(directory.c_str(), &directory_info) != 0 || fstat(file.get(), &info) != 0) return system_error(errno, "read", path);
+  if (fstat(dir.get(), &directory_info) != 0) return system_error(errno, "read", path);
+  if (auto s = trusted_directory(directory_info, directory); !s) return s.error();
+  FileDescriptor file(openat(dir.get(), kLeaseFileName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!file) return system_error(errno, "open the lease", path);
+  if (fstat(file.get(), &info) != 0) return system_error(errno, "read", path);
   if (auto s = trusted_file(info, directory_info, path); !s) return s.error();
   // As root we hand the file to the directory's owner, so that vmtraffic-collect under its own user can take over.
   if (geteuid() == 0 && info.st_uid != directory_info.st_uid && fchown(file.get(), directory_info.st_uid, directory_info.st_gid) != 0) {

@@ -1,7 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -17,6 +17,9 @@ struct OpenSnapshot {
   FileDescriptor file;
   struct stat info {};
 };
+
+// A thousand VMs take less than one MiB.
+constexpr std::size_t kMaxSize = std::size_t{256} << 20;
 
 constexpr const char* kWhatToStart = "start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect";
 
@@ -57,14 +60,29 @@ Error with_path(Error error, const std::filesystem::path& path) {
   return error;
 }
 
-Result<Snapshot> map_snapshot(const OpenSnapshot& opened, const std::filesystem::path& directory, unsigned parts) {
+// Up to `size` octets of a file: fewer when it was cut meanwhile.
+Result<std::vector<std::byte>> octets_of(const FileDescriptor& file, std::size_t size, const std::filesystem::path& path) {
+  std::vector<std::byte> octets(size);
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t got = pread(file.get(), octets.data() + done, size - done, static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error(errno, "read", path);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  octets.resize(done);
+  return octets;
+}
+
+// Copied first: whoever owns the file could change it after it was verified, or cut it under a mapping.
+Result<Snapshot> load_snapshot(const OpenSnapshot& opened, const std::filesystem::path& directory, unsigned parts) {
   const std::filesystem::path path = directory / kSnapshotFileName;
   const auto size = static_cast<std::size_t>(opened.info.st_size);
-  if (size == 0) return with_path({ErrorCode::kTruncated, "the snapshot is empty"}, path);
-  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, opened.file.get(), 0);
-  if (address == MAP_FAILED) return system_error(errno, "map", path);
-  const std::shared_ptr<const void> mapping(address, [size](const void* p) { munmap(const_cast<void*>(p), size); });
-  auto snapshot = Snapshot::parse(std::span(static_cast<const std::byte*>(address), size), parts, mapping);
+  if (size > kMaxSize) return with_path({ErrorCode::kForeign, fmt::format("{} octets are no snapshot", size)}, path);
+  auto octets = octets_of(opened.file, size, path);
+  if (!octets) return octets.error();
+  auto snapshot = Snapshot::parse(std::move(octets).value(), parts);
   if (!snapshot) return with_path(snapshot.error(), path);
   return snapshot;
 }
@@ -74,7 +92,7 @@ Result<Snapshot> map_snapshot(const OpenSnapshot& opened, const std::filesystem:
 Result<Snapshot> read_snapshot(const std::filesystem::path& directory, unsigned parts) {
   const auto opened = open_snapshot(directory);
   if (!opened) return opened.error();
-  return map_snapshot(*opened, directory, parts);
+  return load_snapshot(*opened, directory, parts);
 }
 
 SnapshotReader::SnapshotReader(std::filesystem::path directory, unsigned parts) : directory_(std::move(directory)), parts_(parts) {}
@@ -85,7 +103,7 @@ Result<std::shared_ptr<const Snapshot>> SnapshotReader::poll() {
   const struct stat& info = opened->info;
   const FileId id{info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size), info.st_mtim.tv_sec * kSecond + info.st_mtim.tv_nsec};
   if (current_ != nullptr && id == current_id_) return current_;
-  auto snapshot = map_snapshot(*opened, directory_, parts_);
+  auto snapshot = load_snapshot(*opened, directory_, parts_);
   if (!snapshot) return snapshot.error();
   current_ = std::make_shared<const Snapshot>(std::move(snapshot).value());
   current_id_ = id;

@@ -289,6 +289,8 @@ VnicRow Snapshot::vnic(std::size_t index) const {
   row.rx = {total(kRxOctets), total(kRxPackets), total(kRxErrors), total(kRxDrops)};
   row.tx = {total(kTxOctets), total(kTxPackets), total(kTxErrors), total(kTxDrops)};
   if (t->if_index() != 0 && t->present() != 0) row.if_index = t->if_index();
+  row.seldom = t->reading_age() != 0;
+  row.held = t->reading_age() == kHeld;
   if (t->discontinuity_boottime_ns() != 0) row.discontinuity_boottime = t->discontinuity_boottime_ns();
   return row;
 }

@@ -16,7 +16,7 @@ namespace vmtraffic {
 namespace {
 
 // Our user is a system user of this host: /etc/passwd is read first, because the name service costs a check half of its time.
-std::optional<uid_t> vmtraffic_user() {
+Result<std::optional<uid_t>> vmtraffic_user() {
   if (std::FILE* file = std::fopen("/etc/passwd", "re"); file != nullptr) {
     std::optional<uid_t> uid;
     while (const passwd* entry = fgetpwent(file)) {
@@ -24,12 +24,14 @@ std::optional<uid_t> vmtraffic_user() {
     }
     std::fclose(file);
     if (uid) return uid;
+  } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+    return system_error(errno, "read", "/etc/passwd");
   }
   passwd entry{};
   passwd* found = nullptr;
   std::vector<char> buffer(4096);
-  if (getpwnam_r("vmtraffic", &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::nullopt;
-  return entry.pw_uid;
+  if (getpwnam_r("vmtraffic", &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::optional<uid_t>();
+  return std::optional<uid_t>(entry.pw_uid);
 }
 
 }  // namespace
@@ -37,11 +39,20 @@ std::optional<uid_t> vmtraffic_user() {
 Status trusted_directory(const struct stat& info, const std::filesystem::path& directory) {
   const std::string name = printable(directory.string());
   if (!S_ISDIR(info.st_mode)) return Error{ErrorCode::kInvalid, fmt::format("{} is not a directory", name)};
+  if ((info.st_mode & S_ISVTX) != 0 && (info.st_mode & 0022) != 0) {  // everybody's, such as /tmp: its mode is right for that
+    return Error{ErrorCode::kInsecure,
+                 fmt::format("{} may be written by others (mode {:04o}): runtime_directory wants a directory of its own, such as "
+                             "/run/vmtraffic",
+                             name, info.st_mode & 07777)};
+  }
   if ((info.st_mode & 0022) != 0) {
     return Error{ErrorCode::kInsecure,
                  fmt::format("{} may be written by others (mode {:04o}): chmod go-w {}", name, info.st_mode & 07777, name)};
   }
-  if (info.st_uid == 0 || info.st_uid == geteuid() || info.st_uid == vmtraffic_user()) return Done{};
+  if (info.st_uid == 0 || info.st_uid == geteuid()) return Done{};
+  const auto ours = vmtraffic_user();
+  if (!ours) return ours.error();
+  if (info.st_uid == *ours) return Done{};
   return Error{ErrorCode::kInsecure, fmt::format("{} belongs to uid {}, who is neither root nor vmtraffic: chown vmtraffic:vmtraffic {}",
                                                  name, info.st_uid, name)};
 }
@@ -52,6 +63,8 @@ Status trusted_file(const struct stat& info, const struct stat& directory_info, 
   if ((info.st_mode & 0022) != 0) {
     return Error{ErrorCode::kInsecure, fmt::format("{} may be written by others (mode {:04o}): remove it", name, info.st_mode & 07777)};
   }
+  // Of a hard link somebody else decides what else it is; root would give that away with it.
+  if (info.st_nlink > 1) return Error{ErrorCode::kInsecure, fmt::format("{} has another hard link: remove it", name)};
   if (info.st_uid == 0 || info.st_uid == directory_info.st_uid) return Done{};
   return Error{ErrorCode::kInsecure,
                fmt::format("{} belongs to uid {}, who is neither root nor its directory's owner: remove it", name, info.st_uid)};

@@ -305,6 +305,7 @@ Status publish(const std::filesystem::path& directory, const EncodedSnapshot& sn
   if (!dir) return system_error(errno, "write", path);
   struct stat info {};
   if (fstat(dir.get(), &info) != 0) return system_error(errno, "write", path);
+  if (auto s = trusted_directory(info, directory); !s) return s;
   // What a killed collector left; the lease sees to it that nobody is writing it now.
   if (unlinkat(dir.get(), kTemporary, 0) != 0 && errno != ENOENT) return system_error(errno, "replace", directory / kTemporary);
   const FileDescriptor file(openat(dir.get(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));

@@ -18,11 +18,13 @@ Continuity continuity(std::uint64_t last, std::uint64_t raw, CounterWidth width)
 
 }  // namespace
 
-CounterStep advance(VnicTotals& totals, const LinkReading& reading, Nanoseconds now) {
+CounterStep advance(VnicTotals& totals, const LinkReading& reading, Nanoseconds now, bool moved) {
   CounterStep step;
+  totals.age = reading.age;
+  if (reading.age == kHeld) return step;
   totals.present = reading.present;
   if (reading.present == 0) return step;
-  const bool replaced = totals.seen != 0 && totals.if_index != reading.if_index;
+  const bool replaced = totals.seen != 0 && (moved || totals.if_index != reading.if_index);
   for (std::size_t m = 0; m < kMetricCount; ++m) {
     const auto bit = static_cast<MetricSet>(1u << m);
     if ((reading.present & bit) == 0) continue;

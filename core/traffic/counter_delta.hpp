@@ -15,10 +15,14 @@ enum class CounterWidth : std::uint8_t { k32, k64 };
 
 // One reading of a vNIC's link, in the guest's direction.
 struct LinkReading {
-  std::uint32_t if_index{0};  // 0: there is no such link now; for a virtual function the physical function's
+  // The kernel's link; for a virtual function the physical function's. 0: there is none now. Counters without a link are libvirt's, of a
+  // vNIC that the kernel does not see.
+  std::uint32_t if_index{0};
   MetricTotals values{};
   MetricSet present{0};
   CounterWidth width{CounterWidth::k64};
+  ReadingAge age{0};          // kHeld: no new reading, and the one before still counts
+  std::uint32_t function{0};  // of the physical function's link: the virtual function's number + 1; 0: the whole link
   friend bool operator==(const LinkReading&, const LinkReading&) = default;
 };
 
@@ -30,7 +34,7 @@ struct CounterStep {
   friend bool operator==(const CounterStep&, const CounterStep&) = default;
 };
 
-// Moves `totals` on to `reading`, taken at `now`.
-CounterStep advance(VnicTotals& totals, const LinkReading& reading, Nanoseconds now);
+// Moves `totals` on to `reading`, taken at `now`. `moved`: it is of another function of the same link than the reading before.
+CounterStep advance(VnicTotals& totals, const LinkReading& reading, Nanoseconds now, bool moved = false);
 
 }  // namespace vmtraffic

@@ -14,7 +14,10 @@ void EventRing::restore(std::vector<Event> events, std::uint64_t last_sequence) 
 void EventRing::push(Event event) {
   event.sequence = ++last_sequence_;
   ring_.push_back(std::move(event));
-  if (ring_.size() > kCapacity) ring_.pop_front();
+  if (ring_.size() > kCapacity) {
+    ring_.pop_front();
+    ++dropped_;
+  }
   ++revision_;
 }
 

@@ -32,6 +32,8 @@ class EventRing {
 
   std::vector<Event> events() const { return {ring_.begin(), ring_.end()}; }
   std::uint64_t last_sequence() const { return last_sequence_; }
+  // Pushed out by newer ones before their time.
+  std::uint64_t dropped() const { return dropped_; }
   // Changes whenever events() does.
   std::uint64_t revision() const { return revision_; }
 
@@ -39,6 +41,7 @@ class EventRing {
   std::deque<Event> ring_;
   std::uint64_t last_sequence_{0};
   std::uint64_t revision_{0};
+  std::uint64_t dropped_{0};
 };
 
 }  // namespace vmtraffic

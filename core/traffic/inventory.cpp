@@ -9,6 +9,9 @@
 namespace vmtraffic {
 namespace {
 
+// Together with those from DHCP leases. Bounds what is carried on while libvirt does not answer.
+constexpr std::size_t kMostAddresses = 32;
+
 constexpr std::size_t kOrdinals = std::numeric_limits<decltype(Vnic::ordinal)>::max() + std::size_t{1};
 
 // vNICs of one domain with equal MACs are told apart by their order in the XML. Beyond the last ordinal there is no identity left to give.
@@ -35,6 +38,30 @@ std::size_t Inventory::vnic_count() const {
   std::size_t count = 0;
   for (const Domain& domain : domains) count += domain.vnics.size();
   return count;
+}
+
+void add_addresses(Inventory& inventory, const AddressesByMac& seen) {
+  if (seen.empty()) return;
+  constexpr std::size_t kSeveral = std::numeric_limits<std::size_t>::max();
+  std::map<MacAddress, std::size_t> owner;  // the one domain with that MAC
+  for (std::size_t d = 0; d < inventory.domains.size(); ++d) {
+    for (const Vnic& v : inventory.domains[d].vnics) {
+      const auto [found, first] = owner.try_emplace(v.mac, d);
+      if (!first && found->second != d) found->second = kSeveral;
+    }
+  }
+  for (Domain& domain : inventory.domains) {
+    for (Vnic& v : domain.vnics) {
+      const auto found = seen.find(v.mac);
+      if (found == seen.end() || owner[v.mac] == kSeveral) continue;
+      for (const std::string& address : found->second) {
+        const auto place = std::lower_bound(v.addresses.begin(), v.addresses.end(), address);
+        if (place != v.addresses.end() && *place == address) continue;
+        if (v.addresses.size() >= kMostAddresses) break;
+        v.addresses.insert(place, address);
+      }
+    }
+  }
 }
 
 void normalize(Inventory& inventory) {

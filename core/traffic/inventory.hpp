@@ -32,7 +32,7 @@ struct Vnic {
   LinkState link{LinkState::kUnknown};
   std::optional<Bandwidth> bandwidth_rx, bandwidth_tx;
   std::optional<PciAddress> pci;       // hostdev: the passed-through function
-  std::vector<std::string> addresses;  // known IPs, as text, sorted
+  std::vector<std::string> addresses;  // known IPs, as text, sorted, each once
   friend bool operator==(const Vnic&, const Vnic&) = default;
 };
 
@@ -65,6 +65,13 @@ struct Inventory {
   friend bool operator==(const Inventory&, const Inventory&) = default;
   std::size_t vnic_count() const;
 };
+
+using AddressesByMac = std::map<MacAddress, std::vector<std::string>>;
+
+// Adds addresses that were seen behind MACs somewhere on the host to the vNICs with those MACs, where exactly one domain has such a vNIC
+// (a teaming pair in one domain gets them twice). MACs repeat from tenant to tenant, by accident or by malice, since a guest sends from any
+// MAC that its network lets pass: a MAC that two domains have names neither, and an address found by MAC is a hint, never an identity.
+void add_addresses(Inventory& inventory, const AddressesByMac& seen);
 
 // Sorts domains and vNICs, gives ordinals, drops second sights of a UUID.
 void normalize(Inventory& inventory);

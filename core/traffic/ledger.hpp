@@ -32,6 +32,7 @@ class Ledger {
  private:
   std::vector<VnicKey> keys_;  // sorted
   std::vector<VnicTotals> totals_;
+  std::vector<std::uint32_t> functions_;  // LinkReading::function of each row's last reading; 0: none yet
   std::vector<CounterStep> steps_;
 };
 

@@ -30,15 +30,22 @@ using MetricRates = std::array<float, kMetricCount>;  // per second
 using MetricSet = std::uint8_t;
 inline constexpr MetricSet kAllMetrics = 0xFF;
 
+// How long before the sample a vNIC's counters were read. 0: with it, as almost all are. Some are read apart, and more seldom than samples
+// are taken (see core/probes/libvirt_probe.hpp): their age is at least 1, and a follower needs it to come to the same rates.
+using ReadingAge = std::uint16_t;  // in units of kReadingAgeUnit
+inline constexpr Nanoseconds kReadingAgeUnit = kSecond / 10;
+inline constexpr ReadingAge kOldestReading = 0xFFFE;
+inline constexpr ReadingAge kHeld = 0xFFFF;  // nothing was read since the sample before: totals and rates stand as they were
+
 // Totals of one vNIC and what is needed to go on with them: kernel's value = total - offset (modulo 2^64).
 struct VnicTotals {
   MetricTotals total{};
   MetricTotals offset{};
   std::int64_t discontinuity_boottime{0};  // 0: never
-  std::uint32_t if_index{0};               // 0: no link
+  std::uint32_t if_index{0};               // 0: no link of the kernel's
   MetricSet present{0};                    // published now
   MetricSet seen{0};                       // total and offset are worth keeping, also while the link is gone
-  std::uint16_t reserved{0};
+  ReadingAge age{0};                       // of the reading that led here
   friend bool operator==(const VnicTotals&, const VnicTotals&) = default;
 };
 static_assert(sizeof(VnicTotals) == 144);

@@ -17,26 +17,6 @@ struct Subject {
   std::optional<std::string_view> metadata;
 };
 
-std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
-  for (const char octet : text) {
-    hash ^= static_cast<unsigned char>(octet);
-    hash *= 0x0000'0100'0000'01b3;
-  }
-  return hash;
-}
-
-// At most `limit` octets; a text that was cut says so with a hash of the whole.
-std::string fitted(std::string text, std::size_t limit) {
-  constexpr std::size_t kMark = 17;  // '~' and 16 hex digits
-  if (text.size() <= limit) return text;
-  const std::uint64_t hash = fnv1a(text);
-  std::size_t end = limit - kMark;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
-  text.resize(end);
-  return fmt::format("{}~{:016x}", text, hash);
-}
-
 // The text as printable() gives it, without '/'; and never a path that csv or rrdtool would walk up.
 std::string escaped(std::string_view text, std::string_view also) {
   std::string out = printable(text, also);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <ostream>
 
@@ -72,6 +73,9 @@ class Builder {
     for (std::size_t i = 0; i < vnics.size(); ++i) {
       const VnicRow& vnic = vnics[i];
       if (!mapping_.selection.takes_interface(domain.name, interface_names(vnic))) continue;
+      // No news is no value: collectd would make a rate of zero of it, and a jump of the next.
+      if (vnic.held) continue;
+      if (vnic.seldom) prototype_.interval = interval_of(vnic);
       Metadata metadata = of_domain;
       add(metadata, "mac", vnic.key.mac.text());
       add(metadata, "tap", vnic.tap);
@@ -80,7 +84,15 @@ class Builder {
       add(metadata, "port_id", vnic.port_id);
       prototype_.metadata = std::make_shared<const Metadata>(std::move(metadata));
       for (const CounterType& type : kCounterTypes) add_counter(type, vnic, instances[i]);
+      prototype_.interval = info_.interval;
     }
+  }
+
+  // As many intervals as lie between two readings of this vNIC.
+  Nanoseconds interval_of(const VnicRow& vnic) const {
+    const double intervals =
+        snapshot_.rates(vnic.index, Window::kInterval).covered_s * static_cast<double>(kSecond) / static_cast<double>(info_.interval);
+    return std::max<Nanoseconds>(1, std::llround(intervals)) * info_.interval;
   }
 
   // A direction that is missing does not take the other with it.

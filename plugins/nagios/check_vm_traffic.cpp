@@ -39,7 +39,9 @@ std::string summary_of(const Tally& tally, const TrafficOptions& options) {
   add(tally.warning, "warning");
   add(tally.unknown, "unknown");
   add(tally.not_running, "not running");
-  add(tally.waiting, "without a rate");
+  add(tally.no_rate_yet, "without a rate");
+  add(tally.no_speed, "without a known speed");
+  add(tally.no_vnic, "with no vNIC");
   return text + fmt::format(" ({}{})", options.highest ? "highest interval, " : "", name_of(options.window));
 }
 
@@ -76,31 +78,27 @@ void add_counts(const Tally& tally, const TrafficOptions& options, std::vector<P
   add("_unknown", tally.unknown);
 }
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += fmt::format("{}{}", all.empty() ? "" : ", ", text);
-  return all;
-}
-
 State state_of(const Rows& rows, const TrafficOptions& options) {
   State state = rows.tally.worst;
   if (!rows.missing.empty()) state = worse(state, options.missing);
   // Something runs, and nothing has a rate: the check saw nothing that it could judge.
-  if (rows.tally.measured == 0 && rows.tally.waiting > 0) state = worse(state, options.no_rate);
+  if (rows.tally.measured == 0 && rows.tally.waiting() > 0) state = worse(state, options.no_rate);
   return state;
 }
 
 std::string text_of(const Rows& rows, const TrafficOptions& options, const TrafficText& text) {
   std::string out;
   if (!rows.missing.empty()) {
-    out = fmt::format("missing: {}", joined(rows.missing));
-    if (const std::string trouble = libvirt_trouble(options); !trouble.empty()) out += fmt::format(" ({})", trouble);
+    out = rows.missing.text(options.selection, rows.names);
+    if (const std::string trouble = libvirt_trouble(options); !trouble.empty()) out += fmt::format("; {}", trouble);
     if (rows.tally.rows > 0) out += "; ";
   }
   if (rows.tally.rows == 1) {
     out += text.sentence(rows.shown.front(), true);
   } else if (rows.tally.rows > 0) {
     out += summary_of(rows.tally, options) + list_of(rows, options, text);
+    // Where others have a speed, those without are counted and no more: that may be meant so.
+    if (rows.tally.measured == 0 && !rows.no_speed.empty()) out += fmt::format("; {}", text.no_speed(rows.no_speed));
   }
   if (rows.oldest_names) {
     out += fmt::format("; libvirt has not confirmed names and states for {}",
@@ -128,7 +126,7 @@ CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, cons
   CheckResult result{.state = state_of(rows, options), .text = text_of(rows, options, text)};
 
   if (options.perfdata != PerfdataScope::kNone) {
-    if (rows.tally.rows + rows.missing.size() != 1) add_counts(rows.tally, options, result.perfdata);
+    if (rows.tally.rows + rows.missing.count() != 1) add_counts(rows.tally, options, result.perfdata);
     const std::size_t most = options.perfdata == PerfdataScope::kAll ? rows.shown.size() : std::max<std::size_t>(options.top, 1);
     for (std::size_t i = 0; i < std::min(most, rows.shown.size()); ++i) text.add_perfdata(rows.shown[i], result.perfdata);
   }

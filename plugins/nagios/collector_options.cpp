@@ -13,11 +13,17 @@ constexpr std::string_view kFooter =
     "the text\n"
     "names his pid. Counters of what was lost run since the collector's start, and are in the perfdata.";
 
+constexpr std::string_view kExamples =
+    "  check_vm_collector\n"
+    "  check_vm_collector --stale critical --names-critical 600";
+
 }  // namespace
 
 Parsed<CollectorOptions> parse_collector_options(const std::vector<std::string>& arguments) {
   CollectorOptions options;
-  CommandLine line(kCollectorCheck, std::string(kDescription), std::string(kFooter), options.common);
+  CommandLine line(kCollectorCheck,
+                   {.description = kDescription, .footer = kFooter, .examples = kExamples, .range_example = "30", .percent_use = ""},
+                   options.common);
   line.add_range("-w,--warning", options.age.warning, "Warning range for the snapshot's age in seconds");
   line.add_range("-c,--critical", options.age.critical, "Critical range for the snapshot's age in seconds");
   line.add_state("--stale", options.stale, "What a stale or unusable snapshot is worth (default unknown)");
@@ -29,7 +35,7 @@ Parsed<CollectorOptions> parse_collector_options(const std::vector<std::string>&
   line.add_range("--unattributed-warning", options.unattributed.warning, "Warning range for the percentage that no vNIC owns");
   line.add_range("--unattributed-critical", options.unattributed.critical, "Critical range for the percentage that no vNIC owns");
   line.add_range("--names-warning", options.names.warning,
-                 "Warning range for the seconds since libvirt confirmed a VM (default 3 intervals)");
+                 "Warning range for the seconds since libvirt confirmed a VM (default 3 intervals, at least 30 s)");
   line.add_range("--names-critical", options.names.critical, "Critical range for the seconds since libvirt confirmed a VM");
   if (std::optional<Outcome> outcome = line.parse(arguments)) return *outcome;
   return options;

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kLongestTimeout_s = 3600;
 
+std::string first_flag(const std::string& flags) { return flags.substr(0, flags.find(',')); }
+
 std::string last_flag(const std::string& flags) { return flags.substr(flags.find_last_of(',') + 1); }
 
 std::optional<std::size_t> parse_count(std::string_view text) {
@@ -24,12 +26,16 @@ std::optional<std::size_t> parse_count(std::string_view text) {
 
 }  // namespace
 
-CommandLine::CommandLine(CheckName name, std::string description, std::string footer, CommonOptions& common)
-    : name_(name), app_(std::make_unique<CLI::App>(std::move(description), std::string(name.program))) {
+CommandLine::CommandLine(CheckName name, const HelpText& help, CommonOptions& common)
+    : name_(name),
+      help_(help),
+      // CLI11 writes "Usage:" right below; a line of its own looks better.
+      app_(std::make_unique<CLI::App>(fmt::format("{}\n", help.description), std::string(name.program))) {
   app_->set_help_flag("-h,--help", "Show this help");
   app_->set_version_flag("-V,--version", fmt::format("{} (vmtraffic) {}", name.program, VMTRAFFIC_VERSION), "Show the version");
   app_->get_formatter()->column_width(34);
-  app_->footer(std::move(footer));
+  app_->footer(fmt::format("{}\n\nExamples:\n{}", help.footer, help.examples));
+  app_->option_defaults()->disable_flag_override();
   app_->add_flag("-v,--verbose", common.verbosity, "Add lines of detail");
   add_text(
       "--runtime-directory",
@@ -84,9 +90,16 @@ void CommandLine::add_texts(const std::string& flags, const Take& take, const st
 void CommandLine::add_range(const std::string& flags, std::optional<Range>& target, const std::string& help) {
   add_text(
       flags,
-      [&target](const std::string& text) -> std::optional<std::string> {
+      [this, &target, flag = first_flag(flags)](const std::string& text) -> std::optional<std::string> {
         const Result<Range> range = parse_range(text);
-        if (!range) return range.error().text;
+        if (!range) {
+          std::string number = text;
+          std::erase(number, '%');
+          // What is left is a range, so it can be shown as it is.
+          if (number == text || !parse_range(number)) return range.error().text;
+          if (help_.percent_use.empty()) return fmt::format("leave out the %: {} {}", flag, number);
+          return fmt::format("percent: use {} {} {}", help_.percent_use, flag, number);
+        }
         target = *range;
         return std::nullopt;
       },
@@ -134,9 +147,31 @@ std::optional<Outcome> CommandLine::parse(const std::vector<std::string>& argume
     return mistake(fmt::format("{} is no option of {}; --help lists them", text_name(extras.empty() ? "" : extras.front()), name_.program));
   } catch (const CLI::ValidationError& error) {
     return mistake(error.what());  // ours, escaped where it was made
+  } catch (const CLI::ArgumentMismatch& error) {
+    return mistake(mismatch(error.what()));
   } catch (const CLI::Error& error) {
     return mistake(fmt::format("{}; --help lists the options", line_of(error.what())));
   }
+}
+
+// "a RANGE, e.g. 800M", "vm or vnic": a '|' would end the text.
+std::string CommandLine::wanted(const std::string& metavar) const {
+  if (metavar == "RANGE") return fmt::format("a RANGE, e.g. {}", help_.range_example);
+  if (metavar == "N") return "a number N";
+  if (metavar.find_first_of("|=") != std::string::npos || metavar.ends_with('S')) {  // words, a form, or a plural
+    std::string words = metavar;
+    for (std::size_t at = words.find('|'); at != std::string::npos; at = words.find('|')) words.replace(at, 1, " or ");
+    return words;
+  }
+  return "a " + metavar;
+}
+
+// CLI11 has only one kind of error for it and keeps the option's name in the text: "--warning: 1 required RANGE missing".
+std::string CommandLine::mismatch(const std::string& what) const {
+  const std::string flag = what.substr(0, what.find(": "));
+  const CLI::Option* option = app_->get_option_no_throw(flag);
+  if (option == nullptr || !what.ends_with(" missing")) return fmt::format("{}; --help lists the options", line_of(what));
+  return fmt::format("{} wants {}", flag, wanted(option->get_type_name()));
 }
 
 Outcome CommandLine::mistake(const std::string& sentence) const {

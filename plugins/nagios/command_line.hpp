@@ -36,9 +36,17 @@ struct CheckName {
   std::string_view service;  // "VM_TRAFFIC"
 };
 
+// What --help and mistakes say that is the check's own.
+struct HelpText {
+  std::string_view description, footer;
+  std::string_view examples;       // whole commands, one a line
+  std::string_view range_example;  // "800M"
+  std::string_view percent_use;    // the options with which a range is in percent; empty where there are none
+};
+
 class CommandLine {
  public:
-  CommandLine(CheckName name, std::string description, std::string footer, CommonOptions& common);
+  CommandLine(CheckName name, const HelpText& help, CommonOptions& common);
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
@@ -59,7 +67,11 @@ class CommandLine {
   Outcome mistake(const std::string& sentence) const;
 
  private:
+  std::string wanted(const std::string& metavar) const;
+  std::string mismatch(const std::string& what) const;
+
   CheckName name_;
+  HelpText help_;
   std::unique_ptr<CLI::App> app_;
 };
 

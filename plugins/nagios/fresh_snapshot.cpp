@@ -11,7 +11,8 @@
 namespace vmtraffic::nagios {
 namespace {
 
-constexpr std::string_view kWhatToStart = "start vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up";
+// As the reader says it of a snapshot that is not there: one advice, one wording.
+constexpr std::string_view kWhatToStart = "start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect";
 
 std::string holder_name(const LeaseHolder& holder) {
   return holder.command.empty() ? fmt::format("pid {}", holder.pid) : fmt::format("pid {} ({})", holder.pid, holder.command);

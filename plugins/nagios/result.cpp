@@ -9,6 +9,8 @@
 namespace vmtraffic::nagios {
 namespace {
 
+constexpr std::size_t kMaxLabelPart = 128;  // octets of a name in a label: one VM's name must not take all room
+
 std::string_view text_of(Unit unit) {
   switch (unit) {
     case Unit::kSeconds:
@@ -45,7 +47,7 @@ FittedPerfdata fit_perfdata(const std::vector<PerfValue>& values, std::size_t ro
   for (const PerfValue& value : values) {
     const std::string item = text_of(value);
     const std::size_t need = item.size() + (fitted.count == 0 ? 3 : 1);  // " | " before the first, a blank before the others
-    if (need > room) break;
+    if (need > room) continue;                                           // a VM with a long name does not take the others' room
     room -= need;
     fitted.text += fitted.count == 0 ? " | " : " ";
     fitted.text += item;
@@ -105,6 +107,16 @@ std::string text_name(std::string_view name) {
 
 std::string line_of(std::string_view text) { return printable(text, "|"); }
 
+std::string listed(const std::vector<std::string>& texts) {
+  std::string list;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0) list += ", ";
+    if (i == kMostListed) return list + "…";
+    list += texts[i];
+  }
+  return list;
+}
+
 std::string label_part(std::string_view name, std::string_view also) {
   const std::string safe = printable(name, fmt::format("'\"=|;{}", also));
   std::string label;
@@ -116,7 +128,7 @@ std::string label_part(std::string_view name, std::string_view also) {
       label += c;
     }
   }
-  return label;
+  return fitted(std::move(label), kMaxLabelPart);
 }
 
 }  // namespace vmtraffic::nagios

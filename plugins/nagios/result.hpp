@@ -51,6 +51,10 @@ std::string text_name(std::string_view name);
 // Foreign text that is a sentence rather than a name: one line without '|'.
 std::string line_of(std::string_view text);
 
+// "web1, db1": names as messages list them, after the first kMostListed only "…". A list for a person, who can ask for the rest.
+inline constexpr std::size_t kMostListed = 5;
+std::string listed(const std::vector<std::string>& texts);
+
 // A name as part of a perfdata label. Quotes, '=', '|', ';', "::" (Icinga's sign of check_multi), controls and the characters of `also` are
 // escaped. Two names that differ never give the same.
 std::string label_part(std::string_view name, std::string_view also = "");

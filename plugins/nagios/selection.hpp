@@ -44,6 +44,8 @@ class TextMatch {
 struct TagMatch {
   std::string key;
   TextMatch value;
+
+  std::string text() const;  // for messages
 };
 
 // "key=value" or "key=/expression/".
@@ -60,9 +62,23 @@ struct Selection {
   bool accepts(const MacAddress& mac) const;
 };
 
+// What was asked for and is not there, each as messages name it.
+struct Missing {
+  std::vector<std::string> names{}, patterns{}, uuids{}, tags{}, macs{};
+  bool combination{false};  // each is there, and no VM has all of it
+
+  std::size_t count() const;
+  bool empty() const { return count() == 0; }
+  // "no VM is called webb1 (2 are known: web1, db1)": a slip is seen at once beside what there is. `known`: the names of all domains.
+  std::string text(const Selection& selection, const std::vector<std::string_view>& known) const;
+};
+
 // Calls `visit` for every domain in the snapshot's order, with whether it is selected. Gives what was asked for by name, pattern or UUID
-// and matches no VM, for messages.
+// and matches no VM.
 using VisitDomain = std::function<void(const DomainRow& domain, bool selected)>;
-std::vector<std::string> visit_domains(const Snapshot& snapshot, const Selection& selection, const VisitDomain& visit);
+Missing visit_domains(const Snapshot& snapshot, const Selection& selection, const VisitDomain& visit);
+
+// The tags that no VM has, for messages. A look at every VM of its own, for when nothing was selected.
+std::vector<std::string> absent_tags(const Snapshot& snapshot, const std::vector<TagMatch>& tags);
 
 }  // namespace vmtraffic::nagios

@@ -22,6 +22,10 @@ constexpr std::string_view kFooter =
     "Rates in perfdata are per second and named NAME_rx_bits and so on; --totals adds NAME/MAC_rx_octets_total and so on.\n"
     "A VM's rate is the sum over its vNICs; with --highest that is the sum of their highest intervals, an upper bound.";
 
+constexpr std::string_view kExamples =
+    "  check_vm_traffic --window 5m -w 800M -c 950M\n"
+    "  check_vm_traffic --name web1 --missing critical --percent --speed 1G -w 80 -c 95";
+
 // An option that takes one of a few words.
 template <class Value, std::size_t N>
 CommandLine::Take one_of(Value& target, const std::array<std::pair<std::string_view, Value>, N>& words) {
@@ -113,7 +117,7 @@ void add_measure(CommandLine& line, TrafficOptions& options) {
         if (options.speed) return std::nullopt;
         return fmt::format("\"{}\" is no speed; right would be bits per second, e.g. 1G or 100M", printable(text, "|\""));
       },
-      "BITS", "Speed of one direction of each VM (or vNIC with --per vnic), e.g. 1G, 100M");
+      "BITS", "With --percent: the speed of one direction of each VM (or vNIC with --per vnic), e.g. 1G, 100M");
   line.add_text("--window", one_of(options.window, kWindows), "interval|1m|5m", "The time a rate is the mean of (default 1m)");
   line.add_flag("--highest", options.highest, "The highest interval in the window instead of the mean");
 }
@@ -136,13 +140,21 @@ void add_output(CommandLine& line, TrafficOptions& options) {
 
 Parsed<TrafficOptions> parse_traffic_options(const std::vector<std::string>& arguments) {
   TrafficOptions options;
-  CommandLine line(kTrafficCheck, std::string(kDescription), std::string(kFooter), options.common);
+  CommandLine line(kTrafficCheck,
+                   {.description = kDescription,
+                    .footer = kFooter,
+                    .examples = kExamples,
+                    .range_example = "800M",
+                    .percent_use = "--percent --speed 1G"},
+                   options.common);
   add_selection(line, options.selection);
   add_measure(line, options);
   add_judgement(line, options);
   add_output(line, options);
   if (std::optional<Outcome> outcome = line.parse(arguments)) return *outcome;
 
+  // On its own it would do nothing, and who wrote it expects the ranges to be in percent.
+  if (options.speed && !options.percent) return line.mistake("--speed goes with --percent");
   if (options.percent && options.metric != Metric::kBits && options.metric != Metric::kOctets) {
     return line.mistake(
         fmt::format("--percent: {} have no speed to be a percentage of; right would be --metric bits", name_of(options.metric)));

@@ -161,7 +161,10 @@ class WorstRows {
     tally_.unknown += row.state == State::kUnknown;
     tally_.not_running += row.kind == RowKind::kNotRunning;
     tally_.measured += row.kind == RowKind::kMeasured;
-    tally_.waiting += row.kind == RowKind::kNoRateYet || row.kind == RowKind::kNoLimit || row.kind == RowKind::kNoVnic;
+    tally_.no_rate_yet += row.kind == RowKind::kNoRateYet;
+    tally_.no_speed += row.kind == RowKind::kNoLimit;
+    tally_.no_vnic += row.kind == RowKind::kNoVnic;
+    if (row.kind == RowKind::kNoLimit && no_speed_.size() <= kMostListed) no_speed_.push_back(row);
     tally_.worst = worse(tally_.worst, row.state);
     if (trimmed_ && !worse_row(row, rows_[limit_ - 1])) {
       largest_hidden_ = std::max(largest_hidden_, row.largest());
@@ -176,6 +179,7 @@ class WorstRows {
     result.shown = std::move(rows_);
     result.largest_hidden = largest_hidden_;
     result.tally = tally_;
+    result.no_speed = std::move(no_speed_);
   }
 
  private:
@@ -192,7 +196,7 @@ class WorstRows {
 
   std::size_t limit_;  // at least 1
   bool trimmed_{false};
-  std::vector<Row> rows_;
+  std::vector<Row> rows_, no_speed_;
   double largest_hidden_{-1};
   Tally tally_;
 };
@@ -218,7 +222,7 @@ class VnicFilter {
 
   void add_unseen(std::vector<std::string>& missing) const {
     for (std::size_t i = 0; i < macs_.size(); ++i) {
-      if (!seen_[i]) missing.push_back(fmt::format("vNIC {}", macs_[i].text()));
+      if (!seen_[i]) missing.push_back(macs_[i].text());
     }
   }
 
@@ -281,10 +285,11 @@ Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const
     });
   };
   result.missing = visit_domains(snapshot, options.selection, visit);
-  filter.add_unseen(result.missing);
+  filter.add_unseen(result.missing.macs);
   worst.finish_into(result);
   if (result.tally.rows == 0 && result.missing.empty() && options.selection.selects_anything()) {
-    result.missing.emplace_back("any VM that is selected");
+    result.missing.tags = absent_tags(snapshot, options.selection.tags);
+    result.missing.combination = result.missing.tags.empty();
   }
   return result;
 }

@@ -37,15 +37,18 @@ struct Row {
 // What there is, whether it is shown or not.
 struct Tally {
   std::size_t rows{0}, critical{0}, warning{0}, unknown{0}, not_running{0}, measured{0};
-  std::size_t waiting{0};  // of the kinds that do not decide
+  std::size_t no_rate_yet{0}, no_speed{0}, no_vnic{0};  // the kinds that do not decide
   State worst{State::kOk};
+
+  std::size_t waiting() const { return no_rate_yet + no_speed + no_vnic; }
 };
 
 struct Rows {
   std::vector<Row> shown;     // the worst first, as many as rows_shown() says
   double largest_hidden{-1};  // of the values of measured rows that are not in `shown`
   Tally tally;
-  std::vector<std::string> missing;     // what was asked for and is not there, for messages
+  std::vector<Row> no_speed;  // the first of kNoLimit, as many as a list has names and one: they rank last, and are seldom in `shown`
+  Missing missing;
   std::vector<std::string_view> names;  // of all domains, selected or not, in the snapshot's order
   std::optional<Nanoseconds>
       oldest_names{};  // how long ago libvirt confirmed the selected VM that it confirmed longest ago, when that is long

@@ -57,6 +57,12 @@ std::string TrafficText::text_of_name(const Row& row) const {
   return name;
 }
 
+std::string TrafficText::no_speed(const std::vector<Row>& rows) const {
+  std::vector<std::string> names;
+  for (const Row& row : rows) names.push_back(text_of_name(row));
+  return fmt::format("no speed is known for {}: give --speed 1G, or <bandwidth> in the VM's definition", listed(names));
+}
+
 std::string TrafficText::sentence(const Row& row, bool covered) const {
   std::string text = text_of_name(row);
   const DomainState domain_state = snapshot_.domain(row.domain).state;
@@ -68,7 +74,7 @@ std::string TrafficText::sentence(const Row& row, bool covered) const {
     case RowKind::kNoCounters:
       return fmt::format("{} is {} and nothing counts its {}", text, name_of(domain_state), name_of(options_.metric));
     case RowKind::kNoLimit:
-      return text + " has no bandwidth limit in its definition";
+      return no_speed({row});
     case RowKind::kNoVnic:
       return text + " has no vNIC";
     case RowKind::kNotRunning:
@@ -95,11 +101,6 @@ std::string TrafficText::label_of_domain(const DomainRow& domain) const {
 void TrafficText::add_perfdata(const Row& row, std::vector<PerfValue>& perfdata) const {
   const std::string domain_label = label_of_domain(snapshot_.domain(row.domain));
   const std::string label = row.vnic ? fmt::format("{}/{}", domain_label, vnic_name(snapshot_.vnic(*row.vnic).key)) : domain_label;
-  std::optional<double> most;
-  if (options_.speed && !options_.percent && options_.direction != Direction::kSum) {
-    if (options_.metric == Metric::kBits) most = *options_.speed;
-    if (options_.metric == Metric::kOctets) most = *options_.speed / 8;
-  }
   const auto add = [&](std::string_view direction, const std::optional<double>& value) {
     if (!value) return;
     perfdata.push_back({.label = fmt::format("{}_{}_{}{}", label, direction, options_.percent ? "percent" : name_of(options_.metric),
@@ -107,8 +108,7 @@ void TrafficText::add_perfdata(const Row& row, std::vector<PerfValue>& perfdata)
                         .value = *value,
                         .unit = options_.percent ? Unit::kPercent : Unit::kNone,
                         .thresholds = options_.thresholds,
-                        .min = 0,
-                        .max = most});
+                        .min = 0});
   };
   add("rx", row.rx);
   add("tx", row.tx);

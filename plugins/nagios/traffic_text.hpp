@@ -19,6 +19,8 @@ class TrafficText {
   // "web1 rx 12.3 Mbit/s, tx 1.2 Mbit/s" or "db2 is shut off", with what else is to be known of it. `covered`: always say over how many
   // seconds.
   std::string sentence(const Row& row, bool covered) const;
+  // "no speed is known for web1, db1", and what to do: `rows` as in Rows::no_speed.
+  std::string no_speed(const std::vector<Row>& rows) const;
   std::string human(double value) const;  // in the unit that was asked for
 
   void add_perfdata(const Row& row, std::vector<PerfValue>& perfdata) const;

@@ -23,6 +23,7 @@ namespace {
 
 constexpr const char* kProgram = "vmtraffic-agentx";
 constexpr int kPingInterval_s = 2;
+constexpr Nanoseconds kRefusedRetry = 5 * kSecond;
 constexpr Nanoseconds kRepeat = 600 * kSecond;  // between equal lines of net-snmp's log
 constexpr std::size_t kRememberedLines = 100;
 
@@ -31,6 +32,8 @@ struct Session {
   const Agent::Options* options;
   std::array<Served, 2> served;
   bool connected{false};
+  Served* registering{nullptr};       // whom a refusal would concern; nobody: it may be any
+  Nanoseconds next_try{0};            // of what was refused
   netsnmp_callback receive{nullptr};  // net-snmp's own receiver of the session's messages
   std::map<std::string, Nanoseconds, std::less<>> said{};
 };
@@ -41,11 +44,21 @@ LogLevel level_of(int priority) {
   return LogLevel::kInfo;
 }
 
+// Of a refused registration net-snmp tells nobody but its log: "registering pdu failed: 263!".
+bool note_refusal(Session& session, std::string_view text) {
+  if (!text.starts_with("registering pdu failed")) return text.starts_with("unregistering pdu failed");
+  for (Served& served : session.served) {
+    if (session.registering == nullptr || session.registering == &served) served.refused = true;
+  }
+  if (session.next_try == 0) session.next_try = session.options->clock.boottime() + kRefusedRetry;
+  return true;
+}
+
 // net-snmp says the same at each attempt to connect, so equal lines are said once in ten minutes.
 void say(Session& session, const snmp_log_message& message) {
   std::string_view text = message.msg == nullptr ? "" : message.msg;
   while (text.ends_with('\n')) text.remove_suffix(1);
-  if (text.empty()) return;
+  if (text.empty() || note_refusal(session, text)) return;
   const Nanoseconds now = session.options->clock.boottime();
   std::erase_if(session.said, [&](const auto& line) { return now - line.second >= kRepeat; });
   if (session.said.size() >= kRememberedLines || !session.said.try_emplace(std::string(text), now).second) return;
@@ -59,6 +72,10 @@ std::string socket_name(const Agent::Options& options) {
 void session_changed(Session& session, bool connected) {
   if (connected == session.connected) return;
   session.connected = connected;
+  if (!connected) {
+    for (Served& served : session.served) served.refused = false;  // the next connection registers all anew
+    session.next_try = 0;
+  }
   session.options->log(LogLevel::kNotice, connected ? fmt::format("connected to the master agent at {}", socket_name(*session.options))
                                                     : "the master agent went away; looking for it every two seconds");
 }
@@ -119,12 +136,14 @@ struct Agent::Impl {
   Impl& operator=(const Impl&) = delete;
 
   void start();
-  void loop() const;
+  void loop();
+  void retry_refused();
   void end();
 
   const Options options;
   const int wakeup;
   std::atomic<bool> stopping{false};
+  Complaints complaints;
   Session session{&options,
                   {Served{"VM-MIB", *parse_oid(kVmMibRoot), Subtree(vm_mib()), &options},
                    Served{"VMTRAFFIC-MIB", options.vmtraffic_root, Subtree(vmtraffic_mib()), &options}}};
@@ -149,7 +168,28 @@ void Agent::Impl::start() {
   }
 }
 
-void Agent::Impl::loop() const {
+// The master keeps a subtree for whoever came first until he goes.
+void Agent::Impl::retry_refused() {
+  const Nanoseconds now = options.clock.boottime();
+  if (session.next_try == 0 || now < session.next_try) return;
+  session.next_try = 0;
+  for (Served& served : session.served) {
+    if (!std::exchange(served.refused, false)) continue;
+    session.registering = &served;
+    serve_again(served);
+    session.registering = nullptr;
+    if (served.refused && complaints.due(served.name, "refused", now)) {
+      options.log(LogLevel::kWarning,
+                  fmt::format("the master agent refuses {}: another subagent serves it (does vmtraffic-agentx run twice?); "
+                              "trying again every {} s",
+                              served.name, kRefusedRetry / kSecond));
+    } else if (!served.refused && complaints.over(served.name)) {
+      options.log(LogLevel::kNotice, fmt::format("the master agent takes {} now", served.name));
+    }
+  }
+}
+
+void Agent::Impl::loop() {
   while (!stopping) {
     int descriptors = 0;
     int block = 1;
@@ -167,6 +207,7 @@ void Agent::Impl::loop() const {
       throw std::system_error(errno, std::system_category(), "select");
     }
     run_alarms();
+    retry_refused();
     netsnmp_check_outstanding_agent_requests();
   }
 }

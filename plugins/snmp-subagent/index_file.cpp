@@ -49,11 +49,21 @@ Result<std::string> read_file(const std::filesystem::path& file) {
   return text;
 }
 
+// As root we hand the file to the directory's owner: the service, under its own user, goes on with the same numbers.
+bool hand_over(int fd, const std::filesystem::path& directory) {
+  if (::geteuid() != 0) return true;
+  struct stat owner {};
+  return ::stat(directory.c_str(), &owner) == 0 && ::fchown(fd, owner.st_uid, owner.st_gid) == 0;
+}
+
 Status write_file(const std::filesystem::path& file, std::string_view text) {
   const std::filesystem::path fresh = file.string() + ".new";
+  // Always a new file: what the directory's owner may have put there under this name is not root's to write to or to give away.
+  if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return system_error("replace", fresh);
   {
-    const Descriptor out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640));
+    const Descriptor out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (out.fd < 0) return system_error("write", fresh);
+    if (!hand_over(out.fd, file.parent_path())) return system_error("hand over", fresh);
     while (!text.empty()) {
       const ssize_t put = ::write(out.fd, text.data(), text.size());
       if (put < 0 && errno == EINTR) continue;

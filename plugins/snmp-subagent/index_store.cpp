@@ -15,12 +15,6 @@ namespace {
 constexpr std::string_view kFirstLine = "vmtraffic-snmp-indexes 1";
 constexpr std::uint32_t kMaxIndex = std::numeric_limits<std::int32_t>::max();  // both MIBs say 1..2147483647
 
-std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  return hash;
-}
-
 std::string_view next_word(std::string_view& rest) {
   const std::size_t space = rest.find(' ');
   const std::string_view word = rest.substr(0, space);
@@ -128,9 +122,19 @@ std::string IndexStore::text() {
   return out;
 }
 
+namespace {
+
+template <class Entries>
+bool distinct(const Entries& entries) {
+  std::set<std::uint32_t> seen;
+  return std::all_of(entries.begin(), entries.end(), [&](const auto& entry) { return seen.insert(entry.second.index).second; });
+}
+
+}  // namespace
+
 template <class Key>
 bool IndexStore::add(Numbers<Key>& numbers, Key key, std::optional<std::uint32_t> index) {
-  if (!index || *index == 0) return false;
+  if (!index || *index == 0 || *index > numbers.last) return false;
   return numbers.entries.try_emplace(std::move(key), typename Numbers<Key>::Entry{*index, 0}).second;
 }
 
@@ -178,6 +182,9 @@ Result<IndexStore> IndexStore::parse(std::string_view text, Limits limits) {
     }
   }
   if (lines != number - 1) return senseless("it has not as many lines as it says");
+  bool unique = distinct(store.domains_.entries) && distinct(store.probes_.entries);
+  for (const auto& [uuid, vnics] : store.vnics_) unique = unique && distinct(vnics.entries);
+  if (!unique) return senseless("it gives one index twice");
   return store;
 }
 

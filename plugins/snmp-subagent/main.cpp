@@ -1,5 +1,7 @@
 // vmtraffic-agentx: three threads' worth of duties. The main one watches the snapshot and waits for signals, one is net-snmp's, and the
 // embedded collector has its own. Only finished models cross over to net-snmp's thread, so no request ever waits.
+//
+// Exit status: 0 done, 1 it could not be done, 2 wrong options or configuration, after which no service manager need try again.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -14,6 +16,7 @@
 #include <thread>
 
 #include "core/collector.hpp"
+#include "core/daemon.hpp"
 #include "plugins/snmp-subagent/agentx.hpp"
 #include "plugins/snmp-subagent/options.hpp"
 #include "plugins/snmp-subagent/watcher.hpp"
@@ -24,21 +27,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr const char* kProgram = "vmtraffic-agentx";
+constexpr int kMisused = 2;
+constexpr unsigned kStopLimit_s = 5;  // the two below together are shorter: this is for the case that they are wrong
 constexpr milliseconds kLookInterval{500};
 constexpr milliseconds kAgentStopLimit{1500};  // a master that hangs holds net-snmp for longer; then we leave without its farewell
 constexpr milliseconds kCollectorStopLimit{2000};
-
-Log standard_error(bool verbose) {
-  const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;  // systemd reads a level from "<N>"
-  return [verbose, journal](LogLevel level, std::string_view text) {
-    static constexpr const char* kWords[] = {"error: ", "warning: ", "", "", "debug: "};
-    if (!verbose && level > LogLevel::kNotice) return;
-    const auto number = static_cast<std::size_t>(level);
-    const std::string line =
-        journal ? fmt::format("<{}>{}\n", number + 3, text) : fmt::format("{}: {}{}\n", kProgram, kWords[number], text);
-    std::fputs(line.c_str(), stderr);
-  };
-}
 
 // The one thing that passes between threads.
 class Shelf {
@@ -59,7 +52,7 @@ class Shelf {
 
 // SIGTERM and SIGINT as a descriptor; blocked in every thread that starts later.
 int block_signals() {
-  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // the configuration is read at the start
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
@@ -74,7 +67,7 @@ bool told_to_stop(int signals) {
 }
 
 int run(const Settings& settings) {
-  const Log log = standard_error(settings.verbose);
+  const Log log = stderr_log(kProgram, settings.verbose);
   const Clock clock = system_clock();
   const int signals = block_signals();
   Shelf shelf;
@@ -97,6 +90,7 @@ int run(const Settings& settings) {
   std::thread thread(std::move(serving));
   while (!told_to_stop(signals) && served.wait_for(milliseconds(0)) != std::future_status::ready) shelf.put(watcher.look());
 
+  ::alarm(kStopLimit_s);
   agent.stop();
   const bool ended = served.wait_for(kAgentStopLimit) == std::future_status::ready;
   if (collector) collector->stop(kCollectorStopLimit);
@@ -120,10 +114,11 @@ int run(const Settings& settings) {
 
 int main(int count, char** words) {
   using namespace vmtraffic::snmp;
+  vmtraffic::begin_daemon();
   const auto settings = read_settings(count, words);
   if (!settings) {
     fmt::print(stderr, "{}: {}\n", kProgram, settings.error().text);
-    return EXIT_FAILURE;
+    return kMisused;
   }
   if (const auto* answered = std::get_if<Answered>(&*settings)) {
     fmt::print("{}", answered->text);

@@ -39,7 +39,6 @@ class RowKeys {
 };
 
 enum class RowSet { kScalars, kDomains, kVnics, kProbes, kProbeCounters };
-inline constexpr std::size_t kRowSetCount = 5;
 
 // One snapshot's rows, in the order of their indexes.
 struct Rows {

@@ -19,7 +19,23 @@ struct CommandLine {
   bool follow_only{false}, foreground{false}, verbose{false};
 };
 
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  vmtraffic-agentx --follow-only\n"
+    "  vmtraffic-agentx --agentx-socket tcp:localhost:705 --verbose";
+
+// CLI11 has only one kind of error for it and keeps the option's name in the text: "--config: 1 required FILE missing".
+std::string mismatch(const CLI::App& app, const std::string& what) {
+  const std::string flag = what.substr(0, what.find(": "));
+  const CLI::Option* option = app.get_option_no_throw(flag);
+  if (option == nullptr || !what.ends_with(" missing")) return fmt::format("{}; --help lists the options", printable(what));
+  const std::string metavar = option->get_type_name();
+  const bool vowel = metavar.find_first_of("AO") == 0;  // ADDRESS, OID
+  return fmt::format("{} wants {} {}", flag, vowel ? "an" : "a", metavar);
+}
+
 void describe(CLI::App& app, CommandLine& line) {
+  app.option_defaults()->disable_flag_override();
   app.add_option("--config", line.config_file, "What the collector does; default " + std::string(kDefaultConfigFile) + " if it exists")
       ->type_name("FILE");
   app.add_option("--runtime-directory", line.runtime_directory,
@@ -34,7 +50,9 @@ void describe(CLI::App& app, CommandLine& line) {
   app.add_flag("--follow-only", line.follow_only, "Never collect: serve what another collector publishes");
   app.add_flag("--foreground", line.foreground, "Accepted for service files; there is no other mode");
   app.add_flag("--verbose", line.verbose, "Log details too");
-  app.set_version_flag("--version", std::string("vmtraffic-agentx ") + VMTRAFFIC_VERSION);
+  app.set_help_flag("-h,--help", "Show this help");
+  app.set_version_flag("-V,--version", "vmtraffic-agentx (vmtraffic) " VMTRAFFIC_VERSION, "Show the version");
+  app.footer(kExamples);
 }
 
 Result<Oid> read_root(const std::string& text) {
@@ -56,7 +74,7 @@ Result<Oid> read_root(const std::string& text) {
 }  // namespace
 
 Result<std::variant<Settings, Answered>> read_settings(int count, const char* const* words) {
-  CLI::App app{"Serves the traffic of this host's virtual machines by SNMP: an AgentX subagent with VM-MIB and VMTRAFFIC-MIB.",
+  CLI::App app{"Serves the traffic of this host's virtual machines by SNMP: an AgentX subagent with VM-MIB and VMTRAFFIC-MIB.\n",
                "vmtraffic-agentx"};
   CommandLine line;
   describe(app, line);
@@ -66,8 +84,14 @@ Result<std::variant<Settings, Answered>> read_settings(int count, const char* co
     return std::variant<Settings, Answered>(Answered{app.help()});
   } catch (const CLI::CallForVersion& version) {
     return std::variant<Settings, Answered>(Answered{std::string(version.what()) + "\n"});
-  } catch (const CLI::ParseError& error) {
-    return Error{ErrorCode::kInvalid, fmt::format("{} (--help lists the options)", error.what())};
+  } catch (const CLI::ExtrasError&) {
+    const std::vector<std::string> extras = app.remaining();
+    return Error{ErrorCode::kInvalid,
+                 fmt::format("\"{}\" is no option; --help lists them", printable(extras.empty() ? "" : extras.front(), "\""))};
+  } catch (const CLI::ArgumentMismatch& error) {
+    return Error{ErrorCode::kInvalid, mismatch(app, error.what())};
+  } catch (const CLI::Error& error) {
+    return Error{ErrorCode::kInvalid, fmt::format("{}; --help lists the options", printable(error.what()))};
   }
 
   auto root = read_root(line.root);

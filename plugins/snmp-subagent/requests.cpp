@@ -125,6 +125,16 @@ void serve(Served& served) {
     throw std::runtime_error(fmt::format("net-snmp refuses to register {}", served.name));
 }
 
+void serve_again(Served& served) {
+  char context[] = "";
+  register_parameters registration{};
+  registration.name = served.root.data();
+  registration.namelen = served.root.size();
+  registration.priority = DEFAULT_MIB_PRIORITY;
+  registration.contextName = context;
+  snmp_call_callbacks(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_REGISTER_OID, &registration);
+}
+
 bool answer_directly(std::span<const Served> all, netsnmp_session* session, netsnmp_pdu* pdu) {
   if ((pdu->command != kAgentxGet && pdu->command != kAgentxGetNext) || pdu->community_len != 0)
     return false;  // a community is a context here

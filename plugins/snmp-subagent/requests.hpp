@@ -27,6 +27,7 @@ struct Served {
   Oid root;
   Subtree subtree;
   const Agent::Options* options;
+  bool refused{false};  // by the master: somebody else has registered it
 };
 
 // Every call from C goes through here: no exception leaves it.
@@ -46,6 +47,9 @@ int guard(const Log& log, int failure, Function&& function) noexcept {
 
 // Registers the subtree, which must outlive net-snmp's use of it. Throws when net-snmp refuses.
 void serve(Served& served);
+
+// Asks the master again after a refusal. Not by unregistering: the master would take the subtree away from whoever has it.
+void serve_again(Served& served);
 
 // Answers a master's Get or GetNext at once, on the session on which it came. False, and nothing done, for all other messages: net-snmp's
 // own way serves those, and would serve these too. But it sends each request through two pipes to itself and copies it four times on the

@@ -153,7 +153,9 @@ Value name(const DomainRow& domain) { return admin_string(domain.name); }
 
 Value uuid(const DomainRow& domain) { return OctetString{{domain.uuid.octets.begin(), domain.uuid.octets.end()}}; }
 
-Value os_type(const DomainRow& domain) { return admin_string(domain.os_type); }
+// The guest's operating system, which libvirt's <type> ("hvm", "exe") is not. libosinfo's id in the metadata would be; the collector keeps
+// only Nova's tags of that, so it is not known: an empty string.
+Value os_type(const DomainRow&) { return admin_string(""); }
 
 Value unknown_or(std::optional<bool> value) { return integer(!value ? kUnknown : *value ? 2 : 3); }
 Value auto_start(const DomainRow& domain) { return unknown_or(domain.autostart); }
@@ -192,8 +194,8 @@ Value cpu_time(const DomainRow& domain) {
 
 // ---- vmNetworkTable
 
-Value if_index(const VnicRow& vnic) { return integer(static_cast<int>(vnic.if_index.value_or(0))); }  // zero: not in the ifTable
-Value parent(const VnicRow&) { return std::nullopt; }
+Value if_index(const VnicRow& vnic) { return integer(host_interfaces(vnic).link); }
+Value parent(const VnicRow& vnic) { return integer(host_interfaces(vnic).physical); }
 Value model(const VnicRow& vnic) { return admin_string(vnic.model); }
 Value phys_address(const VnicRow& vnic) { return OctetString{{vnic.key.mac.octets.begin(), vnic.key.mac.octets.end()}}; }
 
@@ -234,6 +236,12 @@ constexpr Column kVmNetworkTable[] = {
 };
 
 }  // namespace
+
+HostInterfaces host_interfaces(const VnicRow& vnic) {
+  if (!vnic.if_index || *vnic.if_index > 0x7FFF'FFFF) return {};
+  const auto index = static_cast<std::int32_t>(*vnic.if_index);
+  return vnic.type == VnicType::kHostdev && vnic.tap.empty() ? HostInterfaces{0, index} : HostInterfaces{index, 0};
+}
 
 std::span<const Table> vm_mib() {
   static const Table tables[] = {

@@ -76,8 +76,9 @@ Value host_link(const VnicRow& vnic) { return text_if_any(vnic.tap); }
 Value source(const VnicRow& vnic) { return text_if_any(vnic.source); }
 Value type(const VnicRow& vnic) { return Integer32{static_cast<std::int32_t>(vnic.type) + 1}; }
 Value if_index(const VnicRow& vnic) {
-  if (!vnic.if_index || *vnic.if_index > 0x7FFF'FFFF) return std::nullopt;
-  return Integer32{static_cast<std::int32_t>(*vnic.if_index)};
+  const std::int32_t link = host_interfaces(vnic).link;
+  if (link == 0) return std::nullopt;  // InterfaceIndex has no zero
+  return Integer32{link};
 }
 // Zero where there never was a discontinuity, as in the IF-MIB.
 Value discontinuity(const VnicRow& vnic) { return uptime(vnic.discontinuity_boottime.value_or(0)); }

@@ -15,9 +15,9 @@
 
 #include "core/collector.hpp"
 #include "core/config.hpp"
+#include "core/daemon.hpp"
 #include "core/snapshot.hpp"
 #include "plugins/standalone/json.hpp"
-#include "plugins/standalone/log.hpp"
 #include "plugins/standalone/options.hpp"
 #include "plugins/standalone/table.hpp"
 
@@ -75,7 +75,7 @@ int print(const Config& config, const Options& options) {
 }
 
 int once(const Config& config, const Options& options) {
-  const Result<std::vector<std::byte>> bytes = sample_once(config, stderr_log(options.verbose));
+  const Result<std::vector<std::byte>> bytes = sample_once(config, stderr_log("vmtraffic-collect", options.verbose));
   if (!bytes) return complain(kFailed, bytes.error().text);
   const Result<Snapshot> snapshot = Snapshot::parse(*bytes);
   if (!snapshot) return complain(kFailed, snapshot.error().text);
@@ -90,7 +90,14 @@ sigset_t blocked(std::initializer_list<int> signals) {
   return set;
 }
 
+volatile std::sig_atomic_t watch_ends = 0;
+
 int watch(const Config& config, const Options& options) {
+  // Blocked but while we wait, so that none is missed; while we write, a reader that does not read must not keep us from ending.
+  struct sigaction act {};
+  act.sa_handler = [](int) { watch_ends = 1; };
+  sigaction(SIGINT, &act, nullptr);
+  sigaction(SIGTERM, &act, nullptr);
   const sigset_t ends = blocked({SIGINT, SIGTERM});
   SnapshotReader reader(config.runtime_directory);
   const bool terminal = isatty(STDOUT_FILENO) != 0;
@@ -99,27 +106,30 @@ int watch(const Config& config, const Options& options) {
     std::string text = terminal ? "\x1B[H\x1B[2J" : "";
     text += snapshot ? shown(**snapshot, options) : fmt::format("{}\n", snapshot.error().text);
     if (!terminal) text += "\n";
-    if (!put(text)) return kFailed;
+    pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
+    if (!put(text)) return watch_ends != 0 ? kDone : kFailed;
+    pthread_sigmask(SIG_BLOCK, &ends, nullptr);
     const Nanoseconds interval = snapshot ? std::max((*snapshot)->info().interval, kSecond) : kSecond;
     const timespec wait{static_cast<std::time_t>(interval / kSecond), static_cast<long>(interval % kSecond)};
-    if (sigtimedwait(&ends, nullptr, &wait) > 0) return kDone;
+    if (watch_ends != 0 || sigtimedwait(&ends, nullptr, &wait) > 0) return kDone;
   }
 }
 
 int collect(const Config& config, const Options& options) {
   // Before any thread is started, so that all inherit it and the signal waits for us.
   const sigset_t ends = blocked({SIGINT, SIGTERM, SIGHUP});
-  const Log log = stderr_log(options.verbose);
+  const Log log = stderr_log("vmtraffic-collect", options.verbose);
   Collector collector({.config = config, .program = "vmtraffic-collect", .log = log});
   if (const Status started = collector.start(); !started) {
     log(LogLevel::kError, started.error().text);
     return kFailed;
   }
   int signal = 0;
-  while (sigwait(&ends, &signal) != 0) {
+  while (sigwait(&ends, &signal) != 0 || signal == SIGHUP) {
+    if (signal == SIGHUP) log(LogLevel::kNotice, "SIGHUP changes nothing: the configuration is read at the start");
   }
-  log(LogLevel::kNotice, fmt::format("stopping at signal {}", signal));
   alarm(kStopLimit_s);
+  log(LogLevel::kNotice, fmt::format("stopping at signal {}", signal));
   collector.stop();
   // A thread that hangs in libvirt may be left behind: no destructor of ours or of a library may pull the floor from under it.
   std::quick_exit(kDone);
@@ -146,10 +156,12 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace vmtraffic::standalone;
+  vmtraffic::begin_daemon();
   try {
     const auto parsed = parse_options({argv + (argc > 0 ? 1 : 0), argv + argc});
     if (const auto* farewell = std::get_if<Farewell>(&parsed)) {
-      std::fputs(farewell->text.c_str(), farewell->status == kDone ? stdout : stderr);
+      if (farewell->status == kDone) return put(farewell->text) ? kDone : kFailed;
+      std::fputs(farewell->text.c_str(), stderr);
       return farewell->status;
     }
     return run(std::get<Options>(parsed));

@@ -12,9 +12,23 @@ namespace {
 
 constexpr const char* kDescription =
     "The collector of VM traffic alone, as a daemon in the foreground; or, with one of --once, --print, --json and --watch, what it sees.\n"
-    "Directions are the guest's: rx is what it received.";
+    "Directions are the guest's: rx is what it received.\n";  // CLI11 writes "Usage:" right below: an empty line between
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  vmtraffic-collect --once\n"
+    "  vmtraffic-collect --watch --window 1m";
 
 Farewell mistake(const std::string& sentence) { return {2, fmt::format("vmtraffic-collect: {}\n", sentence)}; }
+
+// CLI11 has only one kind of error for it and keeps the option's name in the text: "--config: 1 required FILE missing".
+std::string mismatch(const CLI::App& app, const std::string& what) {
+  const std::string flag = what.substr(0, what.find(": "));
+  const CLI::Option* option = app.get_option_no_throw(flag);
+  if (option == nullptr || !what.ends_with(" missing")) return fmt::format("{}; --help lists the options", printable(what));
+  const std::string metavar = option->get_type_name();
+  return fmt::format("{} wants {}{}", flag, metavar.find('|') == std::string::npos ? "a " : "", metavar);
+}
 
 struct Words {
   bool once{false}, print{false}, watch{false};
@@ -37,11 +51,14 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   app.set_help_flag("-h,--help", "Show this help");
   app.set_version_flag("-V,--version", "vmtraffic-collect (vmtraffic) " VMTRAFFIC_VERSION, "Show the version");
   app.get_formatter()->column_width(34);
+  app.footer(kExamples);
+  app.option_defaults()->disable_flag_override();
   app.add_flag("--once", words.once, "Sample twice, a second apart, and show the table; needs no running collector");
   app.add_flag("--print", words.print, "Show the present snapshot as a table");
   app.add_flag("--json", options.json, "Show the present snapshot, or with --once that one, as JSON");
   app.add_flag("--watch", words.watch, "Show the table again each interval until Ctrl-C");
-  app.add_option("--window", words.window, "Rates over the last interval, 1m or 5m (default interval)")->type_name("interval|1m|5m");
+  const CLI::Option* window_option =
+      app.add_option("--window", words.window, "Rates over the last interval, 1m or 5m (default interval)")->type_name("interval|1m|5m");
   const CLI::Option* config =
       app.add_option("--config", words.config, fmt::format("The configuration (default {})", kDefaultConfigFile))->type_name("FILE");
   const CLI::Option* directory =
@@ -57,6 +74,8 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   } catch (const CLI::ExtrasError&) {
     const std::vector<std::string> extras = app.remaining();
     return mistake(fmt::format("\"{}\" is no option; --help lists them", printable(extras.empty() ? "" : extras.front(), "\"")));
+  } catch (const CLI::ArgumentMismatch& error) {
+    return mistake(mismatch(app, error.what()));
   } catch (const CLI::Error& error) {
     return mistake(fmt::format("{}; --help lists the options", printable(error.what())));
   }
@@ -70,6 +89,8 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   if (words.once) options.mode = Mode::kOnce;
   if (words.print || (options.json && !words.once)) options.mode = Mode::kPrint;
   if (words.watch) options.mode = Mode::kWatch;
+  // A look that was meant would otherwise become a second collector, which waits for the lease.
+  if (window_option->count() > 0 && options.mode == Mode::kCollect) return mistake("--window goes with --once, --print, --json or --watch");
   if (config->count() > 0) options.config = words.config;
   if (directory->count() > 0) options.runtime_directory = words.runtime_directory;
   return options;

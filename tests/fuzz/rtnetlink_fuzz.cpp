@@ -1,10 +1,12 @@
 // Any octets as rtnetlink messages, to all that reads them. The link table must stay consistent with itself.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
 
 #include "core/probes/link_table.hpp"
+#include "core/probes/neighbours.hpp"
 #include "core/probes/netlink.hpp"
 #include "core/probes/virtual_function.hpp"
 
@@ -23,11 +25,19 @@ void check(const LinkTable& table, std::uint32_t if_index) {
   place_of({.number = 1, .physical_function = 0, .parent_links = {link->name}}, table);
 }
 
+void check(const Neighbour& neighbour, NeighbourAddresses& addresses) {
+  if (neighbour.if_index == 0 || neighbour.address.empty() || (neighbour.mac.octets[0] & 1u) != 0) std::abort();
+  addresses.add(neighbour);
+  const auto& of_mac = addresses.by_mac().at(neighbour.mac);
+  if (of_mac.size() > NeighbourAddresses::kMostOfOneMac || !std::is_sorted(of_mac.begin(), of_mac.end())) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   LinkTable table;
   std::vector<VirtualFunctionStats> functions;
+  NeighbourAddresses addresses;
   netlink::for_each_message({reinterpret_cast<const std::byte*>(data), size}, [&](const netlink::Message& message) {
     const std::size_t before = table.size();
     const LinkTable::Effect effect = table.apply(message);
@@ -36,6 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto index = netlink::value_at<std::uint32_t>(message.payload, 4);  // ifinfomsg.ifi_index, if_stats_msg.ifindex
     if (index) check(table, *index);
     read_virtual_functions(message, functions);
+    if (const auto neighbour = read_neighbour(message)) check(*neighbour, addresses);
     const auto row = read_stats_row(message);
     if (!row) return;
     MetricTotals host{}, guest{};

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "core/sampler.hpp"
 #include "core/snapshot/restore.hpp"
 
 namespace {
@@ -27,6 +28,21 @@ void walk(const Snapshot& s) {
   (void)inventory_of(s);
   (void)numbers_of(s);
   (void)events_of(s);
+  // A follower that knows another inventory under the same generation, before and after.
+  SnapshotContent known;
+  known.header.writer_pid = s.info().writer_pid;
+  known.header.writer_program = s.info().writer_program;
+  known.header.inventory_generation = s.info().inventory_generation;
+  known.inventory.domains.resize(1);
+  known.inventory.domains[0].vnics.resize(2);
+  known.inventory.domains[0].vnics[1].ordinal = 1;
+  known.numbers.totals.resize(2);
+  const auto before = Snapshot::parse(encode(known));
+  History history(10 * kSecond);
+  if (!before.ok() || !history.follow(*before)) std::abort();
+  history.follow(s);
+  if (history.ledger.totals().size() != history.inventory.vnic_count()) std::abort();
+  history.follow(*before);
   if (sum == 0xFFFF'FFFF'FFFF'FFFF) std::abort();  // so that nothing of the walk is left out
 }
 

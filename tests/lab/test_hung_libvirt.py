@@ -6,9 +6,11 @@ import time
 import pytest
 
 from lab import Nic, net, run, wait_for
-from line import COLLECT, PLUGIN, Line
+from line import CHECK_TRAFFIC, COLLECT, MIB, PLUGIN, Line
 
 HUNG_S = 60
+ANSWER_S = 0.1  # the floor of a get and of a check, with the tool's own start, is a few ms
+SEQUENCE = f"{MIB}.1.1.8.0"  # vtSnapshotSequence
 
 
 def snapshot(line):
@@ -24,9 +26,17 @@ def libvirt_health(line):
 
 
 def timed(call):
+    """(seconds, what it returned)"""
     started = time.monotonic()
-    call()
-    return time.monotonic() - started
+    result = call()
+    return time.monotonic() - started, result
+
+
+def assert_quick(name, seconds):
+    """All answers but for the slowest one: whatever else runs on this machine may hold up any process once."""
+    *others, outlier = sorted(seconds)
+    assert others[-1] < ANSWER_S, (f"{name}: {others[-1] * 1000:.0f} ms, an outlier of {outlier * 1000:.0f} ms left out; "
+                                   f"all in ms: {[round(one * 1000) for one in seconds]}")
 
 
 @pytest.fixture
@@ -52,20 +62,29 @@ def test_a_hung_libvirtd_ages_names_and_nothing_else(libvirt, vm):
     libvirt.libvirtd.hang()
     until = time.monotonic() + HUNG_S
     sequence = snapshot(line)["sequence"]
-    slow = []
+    gets, checks, sequences, said = [], [], [], []
     while time.monotonic() < until:
         vm.ping("10.16.0.254", count=2)
-        slow += [timed(lambda: line.snmpd.get("1.3.6.1.4.1.8072.9999.9999.6343.1.1.8.0")), timed(lambda: run(line.programs / "check_vm_traffic", check=False))]
+        seconds, (answer,) = timed(lambda: line.snmpd.get(SEQUENCE))
+        gets.append(seconds)
+        sequences.append((answer.type, answer.value))
+        seconds, done = timed(lambda: run(line.programs / CHECK_TRAFFIC.name, check=False))
+        checks.append(seconds)
+        said.append((done.returncode, done.stdout))
         time.sleep(1)
-    # The floor of a get and of a check on this machine is a few ms; the subagent and the check answer as if nothing had happened.
-    assert sorted(slow)[int(len(slow) * 0.9)] < 0.1, slow
+    assert_quick("the subagent, by snmpget", gets)
+    assert {kind for kind, _ in sequences} == {"Counter64"}
+    assert all(a < b for (_, a), (_, b) in zip(sequences, sequences[1:])), f"each get sees a newer snapshot: {sequences}"
+    assert_quick("check_vm_traffic", checks)
+    assert all(status == 0 and text.startswith("VM_TRAFFIC OK: ") and "hung-1" in text for status, text in said), said
     data = snapshot(line)
     assert data["sequence"] - sequence >= HUNG_S - 5, "one snapshot an interval, unbroken"
     guest = vm.settled_counters()[nic.mac]
     wait_for(lambda: line.all_say(vm, nic, guest), 15, "the counters to go on while libvirtd hangs")
     dispatched = line.collectd.values()[f"hung-1/vmtraffic/if_octets-{nic.mac}"]
     times = [t for t, _ in dispatched[rows:]]
-    assert max(b - a for a, b in zip(times, times[1:])) < 3, "collectd's rates are unbroken"
+    assert times[-1] - times[0] >= HUNG_S
+    assert max(b - a for a, b in zip(times, times[1:])) < 2, f"collectd's csv has every interval of 1 s: {times}"
     assert data["age_ns"] < 3e9
     assert data["sampled_boottime_ns"] - domain(line, "hung-1")["confirmed_boottime_ns"] > (HUNG_S - 10) * 1e9, "names say how old they are"
     assert libvirt_health(line)["state"] == "down"

@@ -32,7 +32,7 @@ lab.container("c", [Nic("bridge", "br0", ip="10.0.0.3/24")]).start()
 lab.snmpd()
 lab.nrpe({{"id": "/usr/bin/id"}})
 lab.collectd("")
-for path in ("/etc/left", "/var/lib/left", "/var/log/left", "/run/left"):
+for path in ("/etc/left", "/var/lib/left", "/var/log/left", "/var/spool/left", "/var/agentx/left", "/run/left"):
     Path(path).touch()
 print("ready", flush=True)
 if sys.argv[1:] == ["end"]:
@@ -58,7 +58,7 @@ def world() -> dict:
         "mounts": Path("/proc/self/mountinfo").read_text(),
         "groups": {str(path) for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir()},
         "tap nodes": set(Path("/dev").glob("tap*")),
-        "files": {str(path) for top in ("/etc", "/run", "/var/lib/libvirt", "/var/lib/openvswitch", "/var/log") for path in Path(top).glob("*")},
+        "files": {str(path) for top in ("/etc", "/run", "/var/lib/libvirt", "/var/lib/openvswitch", "/var/log", "/var/spool", "/var/agentx", "/var") for path in Path(top).glob("*")},
         "accounts": Path("/etc/passwd").read_text() + Path("/etc/group").read_text(),
         "domains": virsh("list", "--all", "--uuid").stdout,
     }
@@ -115,6 +115,35 @@ def test_nothing_remains_after_a_polite_signal(host, number):
     process.send_signal(number)
     assert process.wait(20) == 128 + number
     assert_unchanged(before)
+
+
+@pytest.mark.parametrize("path", ["/var/agentx", "/var/spool", "/var/lib", "/run", "/var"])
+def test_what_a_daemon_makes_is_not_on_the_host(lab, path):
+    mine = Path(path, "of-the-host")
+    mine.parent.mkdir(exist_ok=True)
+    mine.touch()
+    try:
+        run(SANDBOX, "sh", "-c", f"mkdir -p {path} && touch {path}/of-the-sandbox && test -e {path}/of-the-sandbox")
+        assert not Path(path, "of-the-sandbox").exists()
+        assert path not in ("/var/agentx", "/run", "/var") or run(SANDBOX, "test", "-e", mine, check=False).returncode == 1
+    finally:
+        mine.unlink()
+
+
+def test_a_directory_that_the_host_has_not_is_not_made_there(lab):
+    while os.path.ismount("/var/agentx"):
+        run("umount", "/var/agentx")
+    try:
+        Path("/var/agentx").rmdir()
+        run(SANDBOX, "touch", "/var/agentx/master")
+        assert not Path("/var/agentx").exists()
+    finally:
+        Path("/var/agentx").mkdir()
+
+
+def test_wrong_options_are_named(lab):
+    done = run(SANDBOX, "--foo", check=False)
+    assert (done.returncode, done.stderr) == (125, "sandbox: there is no option --foo: say [--host] COMMAND [ARG...], or --help\n")
 
 
 @pytest.mark.parametrize("command, status", [("exit 0", 0), ("exit 77", 77), ("kill -9 $$", 137), ("exec /nowhere/at/all", 127)])

@@ -14,7 +14,8 @@ import pytest
 
 from lab import LAB_DIR, Lab, Nic, run, wait_for
 
-PACKAGES = sorted((Path(__file__).parents[2] / "build" / "packages").glob("vmtraffic-*.deb"))
+ROOT = Path(__file__).parents[2]
+PACKAGES = sorted(Path(os.environ.get("VMTRAFFIC_PACKAGES", ROOT / "build" / "packages")).glob("vmtraffic-*.deb"))
 NAMES = ["collect", "collectd", "common", "nagios", "snmp"]
 VNIC_TABLE = "1.3.6.1.4.1.8072.9999.9999.6343.1.2.1"
 GUEST, HOST = "10.9.0.2", "10.9.0.1"
@@ -84,10 +85,29 @@ def collectd(lab, vm):
         yield process
 
 
+def unit_value(unit: str, key: str) -> str | None:
+    found = re.search(rf"^{key}=(.*)$", Path("/lib/systemd/system", unit).read_text(), re.MULTILINE)
+    return found and found[1]
+
+
 def unit_command(unit: str) -> list[str]:
-    text = Path("/lib/systemd/system", unit).read_text()
-    assert re.search(r"^User=vmtraffic$", text, re.MULTILINE)
-    return re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)[1].split()
+    """What systemd would run, as the user and with the groups that the unit names."""
+    groups = [unit_value(unit, "Group"), *(unit_value(unit, "SupplementaryGroups") or "").split()]
+    assert (unit_value(unit, "User"), groups[0]) == ("vmtraffic", "vmtraffic")
+    return ["setpriv", "--reuid", "vmtraffic", "--regid", "vmtraffic", "--groups", ",".join(groups), *unit_value(unit, "ExecStart").split()]
+
+
+def readme_command(text: str) -> list[str]:
+    return next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(text)).split()
+
+
+def connects(user: str, path: Path, *groups: str) -> bool:
+    """Whether a process of that user, with these groups or else its own, gets through to a socket."""
+    wanted = ["--groups", ",".join(groups)] if groups else ["--init-groups"]
+    done = run("setpriv", "--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), *wanted, "/usr/bin/python3", "-c",
+               "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])", path, check=False)
+    assert done.returncode == 0 or "PermissionError" in done.stderr, done.stderr
+    return done.returncode == 0
 
 
 def as_user(name: str, *command: str):
@@ -95,12 +115,14 @@ def as_user(name: str, *command: str):
 
 
 def test_they_install(system):
-    run("dpkg", "-i", *PACKAGES, timeout=120)
+    said = run("dpkg", "-i", *PACKAGES, timeout=120).stdout
+    assert sorted(re.findall(r"^vmtraffic-(\w+): restart (\w+)", said, re.MULTILINE)) == [("collectd", "collectd"), ("nagios", "NRPE"), ("snmp", "snmpd")]
     for name in NAMES:
         assert run("dpkg-query", "-W", "-f", "${db:Status-Status}", f"vmtraffic-{name}").stdout == "installed"
     user = pwd.getpwnam("vmtraffic")
     assert user.pw_shell == "/usr/sbin/nologin" and grp.getgrgid(user.pw_gid).gr_name == "vmtraffic"
     assert "nagios" in grp.getgrnam("vmtraffic").gr_mem
+    assert grp.getgrnam("vmtraffic-agentx").gr_mem == []
     for directory in ("/run/vmtraffic", "/var/lib/vmtraffic"):
         info = os.stat(directory)
         assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (user.pw_uid, user.pw_gid, 0o750)
@@ -117,7 +139,7 @@ def test_a_second_installation_keeps_everything(system):
 def test_every_library_is_depended_on(system):
     """What dpkg-shlibdeps found covers what each program needs."""
     for name, file in (("collectd", "/usr/lib/collectd/vmtraffic.so"), ("nagios", "/usr/lib/nagios/plugins/check_vm_traffic"),
-                       ("snmp", "/usr/bin/vmtraffic-agentx"), ("collect", "/usr/sbin/vmtraffic-collect")):
+                       ("snmp", "/usr/bin/vmtraffic-agentx"), ("collect", "/usr/bin/vmtraffic-collect")):
         depends = run("dpkg-query", "-W", "-f", "${Depends}", f"vmtraffic-{name}").stdout
         assert "libc6" in depends and "vmtraffic-common (= " in depends
         assert ("libvirt0" in depends) == (name != "nagios")
@@ -128,6 +150,36 @@ def test_units_are_valid(system):
     for unit in ("vmtraffic-agentx.service", "vmtraffic-collect.service"):
         done = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"/lib/systemd/system/{unit}", check=False)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_units_do_not_start_again_with_a_wrong_configuration(system):
+    """A typo ends the program with the status that the unit names: it would be the same five seconds later."""
+    config = Path("/etc/vmtraffic/vmtraffic.toml")
+    kept = config.read_text()
+    config.write_text("intervall = 10\n")
+    try:
+        for unit in ("vmtraffic-agentx.service", "vmtraffic-collect.service"):
+            for more in ([], ["--nonsense"]):
+                done = run(*unit_command(unit), *more, check=False)
+                assert (str(done.returncode), done.stdout) == (unit_value(unit, "RestartPreventExitStatus"), ""), done.stderr
+                assert ("--nonsense" if more else "intervall") in done.stderr
+    finally:
+        config.write_text(kept)
+
+
+def test_links_of_the_documents_lead_somewhere(tmp_path):
+    """Read from the packages: a system may leave out /usr/share/doc."""
+    for package in PACKAGES:
+        run("dpkg-deb", "-x", package, tmp_path)
+    documents = list(tmp_path.rglob("*.md"))
+    links = [(document, target) for document in documents for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())]
+    assert len(links) > 10
+    assert [(str(document.relative_to(tmp_path)), target) for document, target in links if not (document.parent / target).exists()] == []
+
+
+def test_commands_of_nagios_and_icinga_are_there(system):
+    assert "check_vm_traffic" in Path("/etc/nagios-plugins/config/vmtraffic.cfg").read_text()
+    assert "check_vm_traffic" in Path("/usr/share/doc/vmtraffic-nagios/examples/icinga2.conf").read_text()
 
 
 def test_collectd_runs_with_the_sample(vm, collectd):
@@ -145,16 +197,22 @@ def test_checks_run_as_nagios_through_nrpe(lab, vm, collectd):
 
 def test_snmpd_of_debian_serves_the_subagent(lab, vm, collectd):
     """With Debian's own snmpd.conf, which includes our sample; both programs as the users that their units name."""
-    user = pwd.getpwnam("Debian-snmp")
-    Path("/run/agentx").mkdir()  # RuntimeDirectory= of its unit
-    os.chown("/run/agentx", user.pw_uid, user.pw_gid)
+    socket = Path("/var/agentx/master")  # net-snmp's own choice, which Debian keeps
     daemon = ["/usr/sbin/snmpd", "-Le", "-u", "Debian-snmp", "-g", "Debian-snmp", "-I", "-smux,mteTrigger,mteTriggerConf", "-f", "-p", lab.tmp / "snmpd.pid"]
 
     def names() -> str:
         return run("snmpbulkwalk", "-v2c", "-c", "public", "-t", "1", "-r", "0", "-m", "", "127.0.0.1", f"{VNIC_TABLE}.3", check=False).stdout
     with (lab.process("snmpd", daemon, env={"SNMP_PERSISTENT_DIR": str(lab.tmp)}),
-          lab.process("vmtraffic-agentx", unit_command("vmtraffic-agentx.service"), user="vmtraffic") as subagent):
+          lab.process("vmtraffic-agentx", unit_command("vmtraffic-agentx.service")) as subagent):
         subagent.wait_for(lambda: '"packed"' in names(), 20, "the VM's row")
+        walked = run(*readme_command("snmpbulkwalk "))
+        assert re.fullmatch(rf"\.{VNIC_TABLE}\.12\.\d+\.\d+ = Counter64: \d+\n", walked.stdout), walked.stdout
+        # Whoever connects may answer for any part of the tree: none of those who only read.
+        assert (socket.owner(), socket.group(), stat.S_IMODE(socket.stat().st_mode)) == ("Debian-snmp", "vmtraffic-agentx", 0o660)
+        assert connects("vmtraffic", socket, unit_value("vmtraffic-agentx.service", "SupplementaryGroups"))
+        assert not connects("nagios", socket)
+        assert not connects("vmtraffic", socket)
+        assert not connects("nobody", socket)
     assert Path("/var/lib/vmtraffic").owner() == "vmtraffic"
 
 
@@ -167,12 +225,12 @@ def test_mib_is_found_by_the_tools(system):
 
 def test_collector_alone_takes_over_as_its_user(lab, vm, collectd):
     snapshot = Path("/run/vmtraffic/snapshot")
-    with lab.process("vmtraffic-collect", unit_command("vmtraffic-collect.service"), user="vmtraffic") as collector:
+    with lab.process("vmtraffic-collect", unit_command("vmtraffic-collect.service")) as collector:
         collectd.stop()
         since = snapshot.stat().st_mtime_ns
         collector.wait_for(lambda: snapshot.stat().st_mtime_ns > since, 40, "a snapshot of its own")
         assert (snapshot.owner(), snapshot.group()) == ("vmtraffic", "vmtraffic")
-        assert "packed" in as_user("nagios", "/usr/sbin/vmtraffic-collect", "--print").stdout
+        assert "packed" in as_user("nagios", "/usr/bin/vmtraffic-collect", "--print").stdout
 
 
 def test_others_read_nothing(system):

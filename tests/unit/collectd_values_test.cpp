@@ -84,6 +84,21 @@ TEST(Values, AbsentIsLeftOutAndOneDirectionDoesNotTakeTheOther) {
                           "web/vmtraffic/if_dropped-52:54:00:00:00:01"));
 }
 
+// A vhost-user port is read once a minute: between two readings there is nothing to say, and collectd is told how seldom it comes.
+TEST(Values, AVnicThatIsReadSeldomHasAnIntervalOfItsOwn) {
+  SnapshotContent content = make_content({make_domain(1, "web", {make_vnic(1, "vhu1"), make_vnic(2, "vnet8")})});
+  content.numbers.totals[0].present = content.numbers.totals[1].present = 1U << kRxOctets;
+  content.numbers.rates[0].assign(2, {});
+  content.numbers.rates[0][0].covered_s = 60.3F;
+  content.numbers.totals[0].age = 4;
+  const auto fresh = values(content);
+  ASSERT_EQ(fresh.size(), 2U);
+  EXPECT_EQ(fresh[0].interval, 60 * kSecond);
+  EXPECT_EQ(fresh[1].interval, 10 * kSecond);
+  content.numbers.totals[0].age = kHeld;
+  EXPECT_THAT(identifiers(values(content)), ElementsAre("web/vmtraffic/if_rx_octets-52:54:00:00:00:02"));
+}
+
 TEST(Values, ATotalThatDeriveCannotSayIsLeftOut) {
   SnapshotContent content = make_content({make_domain(1, "web", {make_vnic(1, "vnet7")})});
   content.numbers.totals[0].present = (1U << kRxOctets) | (1U << kTxOctets);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "core/snapshot.hpp"
@@ -75,6 +76,44 @@ TEST_F(CollectorTest, PublishesWhatLibvirtTells) {
   ASSERT_EQ(s->vnic_count(), 1u);
   EXPECT_EQ(s->vnic(0).rx, Counters{}) << "no link, no counters";
   EXPECT_TRUE(collector.collecting());
+}
+
+// The test driver makes a vNIC's counters from the clock: 100,000 octets a second to the guest.
+TEST_F(CollectorTest, CountsVhostUserByLibvirtAlone) {
+  std::ofstream(dir_ / "node.xml") << R"(<node>
+<domain type='test'><name>a</name><uuid>11111111-1111-1111-1111-111111111111</uuid><memory>8192</memory><os><type>hvm</type></os><devices>
+ <interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='unix' path='/tmp/vhu-a' mode='server'/><target dev='vhu-a'/><model type='virtio'/></interface>
+ <interface type='bridge'><mac address='52:54:00:00:00:02'/><source bridge='br0'/><target dev='tap-none'/></interface>
+</devices></domain>
+</node>)";
+  Collector::Options o = options("one");
+  o.config.libvirt.vhost_user_interval_s = 3;
+  auto first = std::make_unique<Collector>(o);
+  ASSERT_TRUE(first->start().ok());
+  const auto counts = wait([](const Snapshot& x) { return x.vnic_count() == 2 && x.vnic(0).rx.octets; });
+  ASSERT_NE(counts, nullptr);
+  EXPECT_EQ(counts->vnic(0).if_index, std::nullopt);
+  EXPECT_TRUE(counts->vnic(0).tx.drops);
+  EXPECT_EQ(counts->vnic(1).rx, Counters{}) << "the kernel counts those with a tap, or nobody";
+
+  // From the first rate on there is one in every snapshot, over the seconds between two readings, also over a hand-over.
+  Collector second(options("two"));
+  ASSERT_TRUE(second.start().ok());
+  std::uint64_t last = 0;
+  std::size_t totals = 0;
+  const auto check = [&](const Snapshot& x) {
+    const WindowRates rates = x.rates(0, Window::kInterval);
+    if (x.info().sequence == last || rates.covered_s == 0) return;
+    last = x.info().sequence;
+    totals += x.vnic(0).rx.octets ? 1u : 0u;
+    EXPECT_NEAR(rates.rx.octets.value_or(0), 100'000, 10'000) << last;
+    EXPECT_NEAR(x.rates(0, Window::kMinute).rx.octets.value_or(0), 100'000, 10'000) << last;
+    EXPECT_GT(rates.covered_s, 0.3);
+    EXPECT_LT(rates.covered_s, 4.5);
+  };
+  ASSERT_NE(wait([&](const Snapshot& x) { return check(x), totals >= 4; }), nullptr);
+  first.reset();
+  ASSERT_NE(wait([&](const Snapshot& x) { return check(x), totals >= 8 && x.info().writer_program == "two"; }), nullptr);
 }
 
 TEST_F(CollectorTest, OneCollectsAndTheOtherTakesOver) {
@@ -165,6 +204,42 @@ TEST_F(CollectorTest, AnInsecureRuntimeDirectoryIsRefused) {
   const Status s = collector.start();
   ASSERT_FALSE(s.ok());
   EXPECT_EQ(s.error().code, ErrorCode::kInsecure);
+}
+
+TEST_F(CollectorTest, ARuntimeDirectoryThatBecomesInsecureEndsTheCollectingUntilItIsMended) {
+  Collector collector(options("one"));
+  ASSERT_TRUE(collector.start().ok());
+  ASSERT_NE(wait([](const Snapshot&) { return true; }), nullptr);
+  const auto wait_for = [&](bool collecting) {
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (collector.collecting() != collecting && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(20ms);
+    return collector.collecting() == collecting;
+  };
+  fs::permissions(dir_ / "run", fs::perms::all);
+  EXPECT_TRUE(wait_for(false));
+  fs::permissions(dir_ / "run", fs::perms::owner_all);
+  EXPECT_TRUE(wait_for(true));
+}
+
+// Whatever is thrown in a thread of ours (here by the clock), our host's process goes on, and so do we.
+TEST_F(CollectorTest, AnExceptionIsSaidAndTheNextIntervalBeginsAnew) {
+  const auto fails = std::make_shared<std::atomic<bool>>(false);
+  Clock clock = system_clock();
+  clock.boottime = [fails, before = clock.boottime] {
+    if (fails->load()) throw std::bad_alloc();
+    return before();
+  };
+  Collector collector(options("one", clock));
+  ASSERT_TRUE(collector.start().ok());
+  const auto first = wait([](const Snapshot& s) { return s.domain_count() == 2; });
+  ASSERT_NE(first, nullptr);
+  fails->store(true);
+  std::this_thread::sleep_for(1500ms);
+  fails->store(false);
+  const auto next = wait([&](const Snapshot& s) { return s.info().sequence > first->info().sequence + 1; });
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(next->domain_count(), 2U);
+  EXPECT_TRUE(collector.collecting());
 }
 
 TEST_F(CollectorTest, SampleOnceNeedsNoDirectory) {

@@ -20,10 +20,11 @@ state_directory = "/tmp/state"
 [libvirt]
 uris = ["qemu:///system", "lxc:///system"]
 refresh_interval = 30.5
+vhost_user_interval = 90
 )",
                                    "f");
   ASSERT_TRUE(config.ok()) << config.error().text;
-  EXPECT_EQ(*config, (Config{1, "hv-07", "/tmp/run", "/tmp/state", {{"qemu:///system", "lxc:///system"}, 30.5}}));
+  EXPECT_EQ(*config, (Config{1, "hv-07", "/tmp/run", "/tmp/state", {{"qemu:///system", "lxc:///system"}, 30.5, 90}}));
 }
 
 TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
@@ -34,7 +35,9 @@ TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
       {"host = 3", "f:1: host wants this host's name in quotes, not 3"},
       {"runtime_directory = \"run\"", "f:1: runtime_directory wants an absolute path in quotes, not 'run'"},
       {"intervall = 5", "f:1: unknown key 'intervall'; known here are: interval, host, runtime_directory, state_directory, libvirt"},
-      {"[libvirt]\nuri = \"x\"", "f:2: unknown key 'libvirt.uri'; known here are: uris, refresh_interval"},
+      {"[libvirt]\nuri = \"x\"", "f:2: unknown key 'libvirt.uri'; known here are: uris, refresh_interval, vhost_user_interval"},
+      {"interval = 20\n[libvirt]\nvhost_user_interval = 19",
+       "f:3: libvirt.vhost_user_interval wants a number from 20 to 86400 (seconds), not 19"},
       {"libvirt = 1", "f:1: libvirt is a section: write [libvirt], not 1"},
       {"[libvirt]\nuris = \"qemu:///system\"",
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'qemu:///system'"},
@@ -42,12 +45,22 @@ TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'qemu'"},
       {"[libvirt]\nuris = [\"a:///\", \"a:///\"]",
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'a:///'"},
+      {"[libvirt]\nuris = [\"foo+ssh:///x\"]",
+       "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'foo+ssh:///x'"},
+      {"[libvirt]\nuris = []", "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"]"},
   };
   for (const auto& [text, message] : cases) {
     const auto config = parse_config(text, "f");
     ASSERT_FALSE(config.ok()) << text;
     EXPECT_EQ(config.error(), (Error{ErrorCode::kInvalid, message}));
   }
+}
+
+TEST(Config, ReadsVhostUserNoMoreOftenThanItSamples) {
+  EXPECT_EQ(parse_config("interval = 1\n[libvirt]\nvhost_user_interval = 10", "f")->libvirt.vhost_user_interval_s, 10);
+  EXPECT_FALSE(parse_config("interval = 1\n[libvirt]\nvhost_user_interval = 9", "f").ok());
+  EXPECT_EQ(parse_config("interval = 300", "f")->libvirt.vhost_user_interval_s, 300);
+  EXPECT_EQ(parse_config("interval = 30", "f")->libvirt.vhost_user_interval_s, 60);
 }
 
 TEST(Config, BrokenTomlNamesTheLine) {

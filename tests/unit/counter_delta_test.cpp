@@ -95,6 +95,35 @@ TEST(CounterDelta, WithoutALinkTheTotalsAreAbsentButKept) {
   EXPECT_EQ(totals.discontinuity_boottime, 0);
 }
 
+// libvirt's, of a vNIC that the kernel does not see.
+TEST(CounterDelta, CountersWithoutALinkGoOnLikeOthers) {
+  VnicTotals totals;
+  advance(totals, octets(0, 1000), 1);
+  EXPECT_EQ(advance(totals, octets(0, 1500), 2), grew(500));
+  EXPECT_EQ(totals.if_index, 0u);
+  EXPECT_TRUE(advance(totals, octets(7, 9000), 3).discontinuity) << "a tap of its own counts something else";
+  EXPECT_EQ(totals.total[kRxOctets], 10'500u);
+  EXPECT_TRUE(advance(totals, octets(0, 9500), 4).discontinuity);
+}
+
+TEST(CounterDelta, HeldTotalsStayAsTheyWere) {
+  VnicTotals totals;
+  LinkReading first = octets(0, 1000);
+  first.age = 5;
+  advance(totals, first, 1);
+  VnicTotals want = totals;
+  EXPECT_EQ(want.age, 5);
+  want.age = kHeld;
+  LinkReading held;
+  held.age = kHeld;
+  EXPECT_EQ(advance(totals, held, 2), CounterStep{});
+  EXPECT_EQ(totals, want);
+  LinkReading next = octets(0, 1600);
+  next.age = 1;
+  EXPECT_EQ(advance(totals, next, 3), grew(600));
+  EXPECT_EQ(totals.age, 1);
+}
+
 TEST(CounterDelta, ACounterThatBeginsToBeReportedIsFirstSeenThen) {
   VnicTotals totals;
   advance(totals, octets(7, 1000), 1);

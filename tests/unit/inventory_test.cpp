@@ -60,5 +60,50 @@ TEST(Inventory, LeavesOutWhatHasNoIdentityLeft) {
   EXPECT_EQ(inventory, (Inventory{{domain(1, "", kept)}}));
 }
 
+std::vector<std::string> addresses_of(const Inventory& inventory) {
+  std::vector<std::string> out;
+  for (const Domain& d : inventory.domains) {
+    for (const Vnic& v : d.vnics) {
+      std::string all;
+      for (const std::string& a : v.addresses) all += (all.empty() ? "" : " ") + a;
+      out.push_back(all);
+    }
+  }
+  return out;
+}
+
+TEST(Inventory, AddressesGoToTheOneDomainWithTheirMac) {
+  Inventory inventory{{domain(1, "a", {vnic(1, 0), vnic(2, 1)}), domain(2, "a", {vnic(2, 0), vnic(3, 1)}), domain(3, "b", {vnic(4, 0)})}};
+  const MacAddress one = vnic(1, 0).mac;
+  const MacAddress two = vnic(2, 0).mac;
+  const MacAddress three = vnic(3, 0).mac;
+  add_addresses(inventory, {{one, {"10.0.0.1"}}, {two, {"10.0.0.2"}}, {three, {"10.0.0.3", "fe80::3"}}});
+  EXPECT_EQ(addresses_of(inventory), (std::vector<std::string>{"10.0.0.1", "", "", "10.0.0.3 fe80::3", ""}));
+}
+
+TEST(Inventory, ATeamingPairSharesItsAddresses) {
+  Inventory inventory{{domain(1, "a", {vnic(1, 0), vnic(1, 1, 1)})}};
+  add_addresses(inventory, {{vnic(1, 0).mac, {"10.0.0.1"}}});
+  EXPECT_EQ(addresses_of(inventory), (std::vector<std::string>{"10.0.0.1", "10.0.0.1"}));
+}
+
+TEST(Inventory, AddressesAreUnitedWithLeasesSortedEachOnce) {
+  Inventory inventory{{domain(1, "a", {vnic(1, 0)})}};
+  inventory.domains[0].vnics[0].addresses = {"10.0.0.2", "10.0.0.4"};
+  const AddressesByMac seen{{vnic(1, 0).mac, {"10.0.0.1", "10.0.0.2", "10.0.0.5"}}};
+  add_addresses(inventory, seen);
+  EXPECT_EQ(addresses_of(inventory), (std::vector<std::string>{"10.0.0.1 10.0.0.2 10.0.0.4 10.0.0.5"}));
+  const Inventory before = inventory;
+  add_addresses(inventory, seen);
+  EXPECT_EQ(inventory, before);
+}
+
+// As when libvirt stays silent for months, and the guest takes one address after the other.
+TEST(Inventory, AddressesAreBounded) {
+  Inventory inventory{{domain(1, "a", {vnic(1, 0)})}};
+  for (int i = 0; i < 1000; ++i) add_addresses(inventory, {{vnic(1, 0).mac, {"10.0.0." + std::to_string(i)}}});
+  EXPECT_EQ(inventory.domains[0].vnics[0].addresses.size(), 32u);
+}
+
 }  // namespace
 }  // namespace vmtraffic

@@ -46,6 +46,35 @@ TEST(Ledger, EqualMacsInOneDomainStayTwoRows) {
   EXPECT_EQ(ledger.totals()[1].total[kRxOctets], 20u);
 }
 
+// The link is the physical function's, so it stays; its counters are another function's.
+TEST(Ledger, AnotherFunctionOfTheSameCardIsADiscontinuity) {
+  Ledger ledger;
+  ledger.set_inventory({{domain(1, {1})}});
+  LinkReading first = reading(7, 1000);
+  first.function = 3;
+  ledger.sample(std::vector{first}, 1);
+  ledger.sample(std::vector{LinkReading{}}, 2);  // the VM restarts
+  LinkReading second = reading(7, 5000);
+  second.function = 4;
+  const auto steps = ledger.sample(std::vector{second}, 3);
+  EXPECT_EQ(steps[0], (CounterStep{.delta = {}, .present = 0, .discontinuity = true}));
+  EXPECT_EQ(ledger.totals()[0].total[kRxOctets], 6000U);
+  EXPECT_EQ(ledger.totals()[0].discontinuity_boottime, 3);
+}
+
+TEST(Ledger, HeldRowsKeepTheirTotalsBesideOthersThatGrow) {
+  Ledger ledger;
+  ledger.set_inventory({{domain(1, {1}), domain(2, {1})}});
+  ledger.sample(std::vector{reading(1, 10), reading(0, 20)}, 1);
+  LinkReading held;
+  held.age = kHeld;
+  const auto steps = ledger.sample(std::vector{reading(1, 15), held}, 2);
+  EXPECT_EQ(steps[0].delta[kRxOctets], 5u);
+  EXPECT_EQ(steps[1], CounterStep{});
+  EXPECT_EQ(ledger.totals()[1].total[kRxOctets], 20u);
+  EXPECT_EQ(ledger.totals()[1].present, kAllMetrics);
+}
+
 TEST(Ledger, GoesOnFromAnotherCollectorsRows) {
   Ledger first;
   first.set_inventory({{domain(1, {1})}});

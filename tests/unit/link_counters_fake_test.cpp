@@ -1,21 +1,17 @@
 // LinkCounters on a kernel made here: silence, refusals, broken and interrupted answers, and an SR-IOV card, which was not at hand
 // (its messages are laid out as the kernel's rtnl_fill_vfinfo does).
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <mutex>
 #include <ostream>
 #include <thread>
 
 #include "core/probes/link_counters.hpp"
 #include "core/probes/netlink.hpp"
+#include "tests/unit/fake_kernel.hpp"
 #include "tests/unit/netlink_messages.hpp"
 
 namespace vmtraffic {
@@ -31,67 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace netlink_test;
-using Answers = std::vector<Bytes>;  // datagrams
-
-// Answers each request by a function; its sockets are ordinary ones that keep datagrams apart.
-class FakeKernel {
- public:
-  using Serve = std::function<Answers(const netlink::Message&)>;
-  explicit FakeKernel(Serve serve) : serve_(std::move(serve)) {}
-  ~FakeKernel() {
-    for (const int end : notifiers_) ::close(end);
-    for (std::thread& thread : threads_) thread.join();  // ends when the client has closed its socket: destroy LinkCounters first
-  }
-
-  std::function<Result<int>(unsigned)> opener() {
-    return [this](unsigned groups) -> Result<int> {
-      std::array<int, 2> ends{};
-      if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return Error{ErrorCode::kUnavailable, "socketpair"};
-      ++sockets_opened;
-      if (groups == 0) {
-        threads_.emplace_back([this, end = ends[1]] { run(end); });
-      } else {
-        notifiers_.push_back(ends[1]);
-      }
-      return ends[0];
-    };
-  }
-  void notify(const Bytes& datagram) {
-    EXPECT_EQ(::send(notifiers_.back(), datagram.data(), datagram.size(), 0), static_cast<ssize_t>(datagram.size()));
-  }
-  void hang_up() {
-    ::close(notifiers_.back());
-    notifiers_.pop_back();
-  }
-  void set(Serve serve) {
-    const std::lock_guard lock(mutex_);
-    serve_ = std::move(serve);
-  }
-
-  int sockets_opened{0};
-
- private:
-  void run(int end) {
-    Bytes request(4096);
-    for (ssize_t length = 0; (length = ::recv(end, request.data(), request.size(), 0)) > 0;) {
-      netlink::for_each_message({request.data(), static_cast<std::size_t>(length)}, [&](const netlink::Message& message) {
-        const std::lock_guard lock(mutex_);
-        for (const Bytes& answer : serve_(message)) ::send(end, answer.data(), answer.size(), MSG_NOSIGNAL);
-      });
-    }
-    ::close(end);
-  }
-
-  std::mutex mutex_;
-  Serve serve_;
-  std::vector<std::thread> threads_;
-  std::vector<int> notifiers_;
-};
-
-Bytes done(std::uint32_t sequence, std::uint16_t flags = 0, int error = 0) {
-  return message(NLMSG_DONE, static_cast<std::uint16_t>(NLM_F_MULTI | flags), sequence, octets_of(error));
-}
-Bytes refused(std::uint32_t sequence, int error) { return message(NLMSG_ERROR, 0, sequence, octets_of(nlmsgerr{-error, {}})); }
 
 rtnl_link_stats64 packets(std::uint64_t rx, std::uint64_t tx) {
   rtnl_link_stats64 stats{};
@@ -100,8 +35,9 @@ rtnl_link_stats64 packets(std::uint64_t rx, std::uint64_t tx) {
   return stats;
 }
 
-LinkReading reading(std::uint32_t if_index, const MetricTotals& values, MetricSet present = kAllMetrics) {
+LinkReading reading(std::uint32_t if_index, const MetricTotals& values, MetricSet present = kAllMetrics, std::uint32_t function = 0) {
   LinkReading made;
+  made.function = function;
   made.if_index = if_index;
   made.values = values;
   made.present = present;
@@ -347,8 +283,8 @@ constexpr MetricSet kFunctionMetrics = 0xFF & ~(1u << kRxErrors | 1u << kTxError
 
 TEST_F(FakeCard, CountsItsFunctions) {
   open_card(serve(joined({virtual_function(0, all_stats(10)), virtual_function(1, all_stats(20))})));
-  EXPECT_EQ(sample(), (std::vector{reading(7, {23, 21, 0, 27, 24, 22, 0, 28}, kFunctionMetrics), kTapReading,
-                                   reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics), LinkReading{}}));
+  EXPECT_EQ(sample(), (std::vector{reading(7, {23, 21, 0, 27, 24, 22, 0, 28}, kFunctionMetrics, 2), kTapReading,
+                                   reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics, 1), LinkReading{}}));
   EXPECT_EQ(count("function_requests"), 1u);  // one for the card, however many functions
 }
 
@@ -360,10 +296,10 @@ TEST_F(FakeCard, IsNotBelievedBeforeItCounts) {
   kernel_->set(serve(joined({virtual_function(0, all_stats(10)), virtual_function(1, zeros)})));
   constexpr MetricSet kPackets = 1u << kRxPackets | 1u << kTxPackets;
   const auto counting = sample();
-  EXPECT_EQ(counting[0], reading(7, {}, kPackets));
-  EXPECT_EQ(counting[2], reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics));
+  EXPECT_EQ(counting[0], reading(7, {}, kPackets, 2));
+  EXPECT_EQ(counting[2], reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics, 1));
   kernel_->set(serve(joined({virtual_function(0, zeros), virtual_function(1, zeros)})));
-  EXPECT_EQ(sample()[2], reading(7, {}, kPackets));  // reset, and known to count
+  EXPECT_EQ(sample()[2], reading(7, {}, kPackets, 1));  // reset, and known to count
 }
 
 TEST_F(FakeCard, LosesItsOwnCountersAlone) {
@@ -381,7 +317,7 @@ TEST_F(FakeCard, AsASwitchIsReadAtTheRepresentors) {
   open_card(serve(virtual_function(0, all_stats(10)), {port(7, "ens1f0", "p0"), port(9, "ens1f0npf0vf1", "pf0vf1")}, packets(30, 40)));
   // The representor is the host's end: turned. Function 0 has none, and the card answers for it.
   EXPECT_EQ(sample(), (std::vector{reading(9, {0, 40, 0, 0, 0, 30}), kTapReading,
-                                   reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics), LinkReading{}}));
+                                   reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics, 1), LinkReading{}}));
 }
 
 }  // namespace

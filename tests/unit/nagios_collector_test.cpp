@@ -79,7 +79,7 @@ TEST_F(CheckVmCollector, StaleIsUnknownUnlessToldOtherwise) {
   EXPECT_EQ(run({}, kNow + 92 * kSecond),
             outcome(State::kUnknown,
                     "VM_COLLECTOR UNKNOWN: the snapshot DIR/snapshot is 95 s old, at an interval of 10 s: nothing collects now; start "
-                    "vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up; it was published by vmtraffic-collect, "
+                    "collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect; it was published by vmtraffic-collect, "
                     "pid 4711 | 'age'=95s;;;0\n"));
   EXPECT_EQ(run({"--stale", "critical"}, kNow + 92 * kSecond).state, State::kCritical);
   EXPECT_EQ(run({"-c", "90"}, kNow + 92 * kSecond).state, State::kCritical);
@@ -159,9 +159,21 @@ TEST_F(CheckVmCollector, WrongOptions) {
               "@10:20\n"));
   EXPECT_EQ(run_check_vm_collector({"--name", "x"}, clock_at(kNow)),
             outcome(State::kUnknown, "VM_COLLECTOR UNKNOWN: --name is no option of check_vm_collector; --help lists them\n"));
+  EXPECT_EQ(run_check_vm_collector({"--warning"}, clock_at(kNow)),
+            outcome(State::kUnknown, "VM_COLLECTOR UNKNOWN: --warning wants a RANGE, e.g. 30\n"));
+  EXPECT_EQ(run_check_vm_collector({"--unattributed-warning", "5%"}, clock_at(kNow)),
+            outcome(State::kUnknown, "VM_COLLECTOR UNKNOWN: --unattributed-warning: leave out the %: --unattributed-warning 5\n"));
   EXPECT_EQ(
       run_check_vm_collector({"--down", "bad"}, clock_at(kNow)),
       outcome(State::kUnknown, "VM_COLLECTOR UNKNOWN: --down: \"bad\" is no state; right would be ok, warning, critical or unknown\n"));
+}
+
+TEST_F(CheckVmCollector, Help) {
+  const std::string help = run_check_vm_collector({"--help"}, clock_at(kNow)).output;
+  for (const char* said :
+       {"(default 3 intervals, at least 30 s)", "\n\nUsage: check_vm_collector", "\n\nExamples:\n  check_vm_collector"}) {
+    EXPECT_NE(help.find(said), std::string::npos) << said << "\n" << help;
+  }
 }
 
 TEST_F(CheckVmCollector, TruncatedAndFlippedIsUnknown) {

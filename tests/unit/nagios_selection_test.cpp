@@ -20,7 +20,7 @@ Snapshot some_vms() {
 
 struct Selected {
   std::vector<std::size_t> domains;
-  std::vector<std::string> missing;
+  Missing missing;
 };
 
 Selected select(const Selection& selection) {
@@ -34,7 +34,7 @@ Selected select(const Selection& selection) {
 TEST(Selection, EverythingByDefault) {
   const Selected all = select({});
   EXPECT_EQ(all.domains, (std::vector<std::size_t>{0, 1, 2, 3}));
-  EXPECT_EQ(all.missing, (std::vector<std::string>{}));
+  EXPECT_TRUE(all.missing.empty());
 }
 
 TEST(Selection, NamesPatternsAndUuidsAddUp) {
@@ -60,7 +60,7 @@ TEST(Selection, TagsMustAllMatch) {
   EXPECT_EQ(select(selection).domains, (std::vector<std::size_t>{0, 1}));
   selection.tags.push_back(*parse_tag_match("nova.flavor=/^m1/"));
   EXPECT_EQ(select(selection).domains, (std::vector<std::size_t>{0}));
-  EXPECT_EQ(select(selection).missing, (std::vector<std::string>{}));
+  EXPECT_TRUE(select(selection).missing.empty());
 }
 
 TEST(Selection, SaysWhatIsMissing) {
@@ -69,7 +69,23 @@ TEST(Selection, SaysWhatIsMissing) {
   selection.uuids = {uuid_of(99)};
   const Selected selected = select(selection);
   EXPECT_EQ(selected.domains, (std::vector<std::size_t>{0}));
-  EXPECT_EQ(selected.missing, (std::vector<std::string>{"\"gone away\"", "/^x\\x7cy/", "00000000-0000-0000-0000-000000000063"}));
+  EXPECT_EQ(selected.missing.count(), 3U);
+  EXPECT_EQ(selected.missing.text(selection, {"web1", "we\nb"}),
+            "no VM is called \"gone away\" (2 are known: web1, \"we\\x0ab\"); no VM's name matches /^x\\x7cy/; "
+            "no VM has the UUID 00000000-0000-0000-0000-000000000063");
+}
+
+TEST(Selection, SaysWhatIsKnownBesideIt) {
+  const Missing missing{.names = {"webb1"}};
+  EXPECT_EQ(missing.text({}, {}), "no VM is called webb1 (none is known)");
+  EXPECT_EQ(missing.text({}, {"web1"}), "no VM is called webb1 (1 is known: web1)");
+  EXPECT_EQ(missing.text({}, {"a", "b", "c", "d", "e"}), "no VM is called webb1 (5 are known: a, b, c, d, e)");
+  EXPECT_EQ(missing.text({}, {"a", "b", "c", "d", "e", "f", "g"}), "no VM is called webb1 (7 are known: a, b, c, d, e, …)");
+}
+
+TEST(Selection, TagsThatNoVmHas) {
+  const std::vector<TagMatch> tags{*parse_tag_match("nova.project=shop"), *parse_tag_match("nova.project=x"), *parse_tag_match("k=/^|y/")};
+  EXPECT_EQ(absent_tags(some_vms(), tags), (std::vector<std::string>{"nova.project=x", "k=/^\\x7cy/"}));
 }
 
 TEST(Selection, AFilteredVmIsNotMissing) {
@@ -77,7 +93,7 @@ TEST(Selection, AFilteredVmIsNotMissing) {
   selection.names = {TextMatch::exact("db1")};
   selection.tags = {*parse_tag_match("nova.project=shop")};
   EXPECT_EQ(select(selection).domains, (std::vector<std::size_t>{}));
-  EXPECT_EQ(select(selection).missing, (std::vector<std::string>{}));
+  EXPECT_TRUE(select(selection).missing.empty());
 }
 
 TEST(Selection, Macs) {

@@ -106,12 +106,40 @@ TEST_F(CheckVmTraffic, Percent) {
   EXPECT_EQ(
       run({"-n", "web1", "--percent", "--speed", "1G"}),
       outcome(State::kOk, "VM_TRAFFIC OK: web1 rx 10 %, tx 0.8 % over 60 s | 'web1_rx_percent'=10%;;;0 'web1_tx_percent'=0.8%;;;0\n"));
-  EXPECT_EQ(run({"-n", "web1", "--speed", "1G", "-d", "rx", "-m", "octets"}),
-            outcome(State::kOk, "VM_TRAFFIC OK: web1 rx 12.5 MB/s over 60 s | 'web1_rx_octets'=12500000;;;0;125000000\n"));
-  EXPECT_EQ(run({"-n", "db1", "--percent"}),
-            outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: db1 has no bandwidth limit in its definition\n"));
+  EXPECT_EQ(
+      run({"-n", "db1", "--percent"}),
+      outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: no speed is known for db1: give --speed 1G, or <bandwidth> in the VM's definition\n"));
   EXPECT_EQ(run({"--percent", "--perfdata", "none"}),
-            outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running, 1 without a rate (1m): web1 rx 125 %\n"));
+            outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running, 1 without a known speed (1m): web1 rx 125 %\n"));
+}
+
+TEST_F(CheckVmTraffic, PercentWithoutAnySpeed) {
+  ContentBuilder two;
+  for (const char* name : {"web1", "db1"}) {
+    two.domain(name);
+    two.vnic(static_cast<unsigned>(two.content.inventory.domains.size()), {});
+  }
+  write(two);
+  EXPECT_EQ(run({"--percent", "-w", "80", "--perfdata", "none"}),
+            outcome(State::kUnknown,
+                    "VM_TRAFFIC UNKNOWN: 2 VMs, 2 without a known speed (1m); no speed is known for web1, db1: give --speed 1G, or "
+                    "<bandwidth> in the VM's definition\n"));
+
+  // Behind VMs that do not run, and more of them than a person reads.
+  ContentBuilder many;
+  for (unsigned i = 1; i <= 9; ++i) {
+    many.domain("off" + std::to_string(i), DomainState::kShutoff);
+    many.bare_vnic(i);
+  }
+  for (unsigned i = 1; i <= 9; ++i) {
+    many.domain("on" + std::to_string(i));
+    many.vnic(100 + i, {});
+  }
+  write(many);
+  EXPECT_EQ(run({"--percent", "--perfdata", "none"}),
+            outcome(State::kUnknown,
+                    "VM_TRAFFIC UNKNOWN: 18 VMs, 9 not running, 9 without a known speed (1m); no speed is known for on1, on2, on3, on4, "
+                    "on5, …: give --speed 1G, or <bandwidth> in the VM's definition\n"));
 }
 
 TEST_F(CheckVmTraffic, HighestAndShortWindows) {
@@ -183,6 +211,19 @@ TEST_F(CheckVmTraffic, WhatRunsWithoutRates) {
             outcome(State::kWarning, "VM_TRAFFIC WARNING: dark is paused and nothing counts its bits\n"));
 }
 
+TEST_F(CheckVmTraffic, NoVnicIsSaid) {
+  ContentBuilder builder;
+  builder.domain("a");
+  builder.domain("b");
+  write(builder);
+  EXPECT_EQ(run({"--perfdata", "none"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: 2 VMs, 2 with no vNIC (1m)\n"));
+  EXPECT_EQ(run({"--perfdata", "none", "--no-rate", "ok"}), outcome(State::kOk, "VM_TRAFFIC OK: 2 VMs, 2 with no vNIC (1m)\n"));
+  builder.domain("c");
+  builder.fresh_vnic(1);
+  write(builder);
+  EXPECT_EQ(run({"--perfdata", "none"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: 3 VMs, 1 without a rate, 2 with no vNIC (1m)\n"));
+}
+
 TEST_F(CheckVmTraffic, NotRunning) {
   ContentBuilder builder = three_vms();
   write(builder);
@@ -208,19 +249,26 @@ TEST_F(CheckVmTraffic, OldNamesAreMarkedAndRatesGoOn) {
 TEST_F(CheckVmTraffic, Missing) {
   ContentBuilder builder = three_vms();
   write(builder);
-  EXPECT_EQ(run({"-n", "web9"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: missing: web9\n"));
+  EXPECT_EQ(run({"-n", "web9"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: no VM is called web9 (3 are known: web1, db1, off)\n"));
   EXPECT_EQ(run({"-n", "web9", "-n", "web1", "-n", "x y", "--missing", "critical", "-d", "rx"}),
             outcome(State::kCritical,
-                    "VM_TRAFFIC CRITICAL: missing: web9, \"x y\"; web1 rx 100 Mbit/s over 60 s | 'vms'=1;;;0 'vms_critical'=0;;;0 "
+                    "VM_TRAFFIC CRITICAL: no VM is called web9 or \"x y\" (3 are known: web1, db1, off); web1 rx 100 Mbit/s over 60 s | "
+                    "'vms'=1;;;0 'vms_critical'=0;;;0 "
                     "'vms_warning'=0;;;0 'vms_unknown'=0;;;0 'web1_rx_bits'=100000000;;;0\n"));
-  EXPECT_EQ(run({"--tag", "nova.project=none"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: missing: any VM that is selected\n"));
-  EXPECT_EQ(run({"--vnic", mac_of(77).text(), "--missing", "ok"}), outcome(State::kOk, "VM_TRAFFIC OK: missing: vNIC 52:54:00:00:00:4d\n"));
+  EXPECT_EQ(run({"--tag", "nova.project=none"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: no VM has the tag nova.project=none\n"));
+  EXPECT_EQ(run({"--vnic", mac_of(77).text(), "--missing", "ok"}),
+            outcome(State::kOk, "VM_TRAFFIC OK: no VM has the vNIC 52:54:00:00:00:4d\n"));
+  EXPECT_EQ(run({"-r", "^x"}), outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: no VM's name matches /^x/\n"));
+  EXPECT_EQ(run({"-n", "db1", "--tag", "nova.project=shop"}),
+            outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: no VM has all that is asked for\n"));
+  EXPECT_EQ(run({"-n", "db1", "--vnic", mac_of(1).text()}),
+            outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: no VM that is selected has the vNIC 52:54:00:00:00:01\n"));
   builder.content.health[0].state = HealthState::kDown;
   builder.content.health[0].message = "it does not answer | \n";
   write(builder);
-  EXPECT_EQ(
-      run({"-n", "web9"}),
-      outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: missing: web9 (libvirt qemu:///system is down (it does not answer \\x7c \\x0a))\n"));
+  EXPECT_EQ(run({"-n", "web9"}), outcome(State::kUnknown,
+                                         "VM_TRAFFIC UNKNOWN: no VM is called web9 (3 are known: web1, db1, off); libvirt qemu:///system "
+                                         "is down (it does not answer \\x7c \\x0a)\n"));
 }
 
 TEST_F(CheckVmTraffic, AnEmptyHost) {
@@ -273,7 +321,7 @@ TEST_F(CheckVmTraffic, HostileNames) {
                         R"('vms'=7;;;0 'vms_critical'=0;;;0 'vms_warning'=0;;;0 'vms_unknown'=0;;;0 )"
                         R"('\x2f \x27 \x22 \x3d \x7c \x3b \\_rx_bits'=4800;;;0 'a\x0ab_rx_bits'=4000;;;0 '\x1b[31m_rx_bits'=3200;;;0 )"
                         R"('\xff\xfe_rx_bits'=2400;;;0 ')" +
-                        x300 +
+                        label_part(x300) +
                         R"(_rx_bits'=1600;;;0 'a:\x3Ab_rx_bits'=800;;;0 )"
                         R"('x OK \x7c \x27y\x27\x3d1_rx_bits'=0;;;0)"
                         "\n"));
@@ -302,27 +350,36 @@ TEST_F(CheckVmTraffic, NeverOkWithoutFreshData) {
   EXPECT_EQ(run({"-n", "web1"}, kNow + 92 * kSecond),
             outcome(State::kUnknown,
                     "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot is 95 s old, at an interval of 10 s: nothing collects now; start "
-                    "vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
+                    "collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect\n"));
   EXPECT_EQ(run({}, kNow - 50 * kSecond),
             outcome(State::kUnknown,
                     "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot lies in the future of this machine's clock: nothing collects now; "
-                    "start vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
+                    "start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect\n"));
   ContentBuilder other_boot = three_vms();
   other_boot.content.header.boot_id = "another";
   write(other_boot);
   EXPECT_EQ(run({}), outcome(State::kUnknown,
                              "VM_TRAFFIC UNKNOWN: the snapshot DIR/snapshot is from before this machine's last boot: nothing collects "
-                             "now; start vmtraffic-collect, or collectd or vmtraffic-agentx with vmtraffic set up\n"));
+                             "now; start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect\n"));
 }
 
 TEST_F(CheckVmTraffic, WrongOptions) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"--foo"}, "--foo is no option of check_vm_traffic; --help lists them"},
       {{"foo"}, "foo is no option of check_vm_traffic; --help lists them"},
-      {{"-w"}, "--warning: 1 required RANGE missing; --help lists the options"},
+      {{"-w"}, "--warning wants a RANGE, e.g. 800M"},
       {{"-w", "10:5"},
        "--warning: \"10:5\" is no range: its start 10 is above its end 5; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
       {{"-c", "x"}, "--critical: \"x\" is no range: it is no number; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
+      {{"--speed"}, "--speed wants BITS"},
+      {{"--name"}, "--name wants a NAME"},
+      {{"--top"}, "--top wants a number N"},
+      {{"--per"}, "--per wants vm or vnic"},
+      {{"--tag"}, "--tag wants KEY=VALUE"},
+      {{"-w", "80%"}, "--warning: percent: use --percent --speed 1G -w 80"},
+      {{"-c", "10%:90%"}, "--critical: percent: use --percent --speed 1G -c 10:90"},
+      {{"-c", "%"}, "--critical: \"%\" is no range: it is no number; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
+      {{"--speed", "1G"}, "--speed goes with --percent"},
       {{"--window", "2m"}, "--window: \"2m\" is not known; right would be interval, 1m or 5m"},
       {{"--direction", "in"}, "--direction: \"in\" is not known; right would be rx, tx, both or sum"},
       {{"--metric", "bytes"}, "--metric: \"bytes\" is not known; right would be bits, octets, packets, errors or drops"},
@@ -355,6 +412,8 @@ TEST_F(CheckVmTraffic, HelpAndVersionAreUnknown) {
   const Outcome help = run_check_vm_traffic({"--help"}, clock_at(kNow));
   EXPECT_EQ(help.state, State::kUnknown);
   EXPECT_TRUE(help.output.starts_with("Checks the traffic of virtual machines")) << help.output;
+  EXPECT_NE(help.output.find("\n\nUsage: check_vm_traffic"), std::string::npos) << help.output;
+  EXPECT_NE(help.output.find("\n\nExamples:\n  check_vm_traffic "), std::string::npos) << help.output;
 }
 
 TEST_F(CheckVmTraffic, RangesMayBeginWithAMinus) {

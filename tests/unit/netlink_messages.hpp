@@ -2,6 +2,7 @@
 #pragma once
 
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -95,6 +96,18 @@ inline std::vector<std::pair<unsigned, std::uint64_t>> all_stats(std::uint64_t b
   return {{IFLA_VF_STATS_RX_PACKETS, base + 1}, {IFLA_VF_STATS_TX_PACKETS, base + 2}, {IFLA_VF_STATS_RX_BYTES, base + 3},
           {IFLA_VF_STATS_TX_BYTES, base + 4},   {IFLA_VF_STATS_BROADCAST, base + 5},  {IFLA_VF_STATS_MULTICAST, base + 6},
           {IFLA_VF_STATS_RX_DROPPED, base + 7}, {IFLA_VF_STATS_TX_DROPPED, base + 8}};
+}
+
+inline Bytes neighbour(std::uint8_t family, int if_index, std::uint16_t state, const Bytes& address, const Bytes& mac,
+                       std::uint8_t flags = 0) {
+  ndmsg header{};
+  header.ndm_family = family;
+  header.ndm_ifindex = if_index;
+  header.ndm_state = state;
+  header.ndm_flags = flags;
+  header.ndm_type = RTN_UNICAST;
+  return joined(
+      {octets_of(header), attribute(NDA_DST, address), attribute(NDA_LLADDR, mac), attribute(NDA_PROBES, octets_of(std::uint32_t{0}))});
 }
 
 inline Bytes recorded(const std::string& name) {

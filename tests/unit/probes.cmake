@@ -4,3 +4,4 @@ vmtraffic_test(domain_xml_test SOURCES domain_xml_test.cpp LIBRARIES vmtraffic_c
 vmtraffic_test(link_table_test SOURCES link_table_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(link_counters_test SOURCES link_counters_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(link_counters_fake_test SOURCES link_counters_fake_test.cpp LIBRARIES vmtraffic_core)
+vmtraffic_test(neighbours_test SOURCES neighbours_test.cpp LIBRARIES vmtraffic_core)

@@ -106,6 +106,22 @@ TEST_F(SnapshotFile, AnotherUsersFileIsRefused) {
   EXPECT_EQ(read_snapshot(dir_).error().code, ErrorCode::kInsecure) << "a directory of nobody's choice";
 }
 
+TEST_F(SnapshotFile, AHardLinkIsNotTakenForTheLease) {
+  std::ofstream(dir_ / "elsewhere") << "another's";
+  fs::create_hard_link(dir_ / "elsewhere", dir_ / kLeaseFileName);
+  const auto lease = Lease::acquire(dir_);
+  ASSERT_FALSE(lease.ok());
+  EXPECT_EQ(lease.error(), (Error{ErrorCode::kInsecure, (dir_ / kLeaseFileName).string() + " has another hard link: remove it"}));
+}
+
+TEST_F(SnapshotFile, NothingIsPublishedWhereOthersMayWrite) {
+  fs::permissions(dir_, fs::perms::all);
+  EXPECT_EQ(publish_one().error().code, ErrorCode::kInsecure);
+  EXPECT_EQ(Lease::acquire(dir_).error().code, ErrorCode::kInsecure);
+  EXPECT_TRUE(fs::is_empty(dir_));
+  fs::permissions(dir_, fs::perms::owner_all);
+}
+
 TEST_F(SnapshotFile, ASymbolicLinkOrAFifoIsRefusedAndDoesNotHang) {
   ASSERT_TRUE(publish_one().ok());
   fs::rename(file(), dir_ / "elsewhere");

@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -140,6 +141,29 @@ TEST_F(SnmpIndexFile, IsWrittenWhenSomethingChanged) {
   write(text);
   IndexStore again = file().load();
   EXPECT_EQ(assign(again, small_snapshot()), (Indexes{{1, 2}, {1, 2, 1}, {1, 2}}));
+  EXPECT_THAT(log, testing::IsEmpty());
+}
+
+TEST_F(SnmpIndexFile, RootHandsItToTheOwnerOfTheDirectory) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  constexpr unsigned kUser = 12345, kGroup = 12346;
+  ASSERT_EQ(::chown(directory.c_str(), kUser, kGroup), 0);
+  const fs::path elsewhere = directory / "elsewhere";
+  std::ofstream(elsewhere) << "not ours";
+  fs::create_hard_link(elsewhere, path().string() + ".new");
+  IndexFile keeper = file();
+  IndexStore store = keeper.load();
+  assign(store, small_snapshot());
+  keeper.save(store);
+  EXPECT_EQ(read(), store.text());
+  struct stat info {};
+  ASSERT_EQ(::stat(path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, kUser);
+  EXPECT_EQ(info.st_gid, kGroup);
+  EXPECT_EQ(info.st_mode & 0777, 0640U);
+  ASSERT_EQ(::stat(elsewhere.c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 0U) << "a file that was there under the temporary name is not given away";
+  EXPECT_EQ(fs::file_size(elsewhere), 8U) << "nor written to";
   EXPECT_THAT(log, testing::IsEmpty());
 }
 

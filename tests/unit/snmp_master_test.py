@@ -187,6 +187,34 @@ class MasterTest(unittest.TestCase):
         self.assertLess(self.stop_agent(), 2)
         self.assertEqual(os.path.exists(SYSTEM_STATE), self.system_state, "net-snmp left something behind")
 
+    def test_a_second_agent_takes_over(self):
+        self.serve()
+        first = self.agent
+        second = self.start("second", AGENT, "--follow-only", "--runtime-directory", str(self.home / "run"),
+                            "--state-directory", str(self.home / "state"), "--agentx-socket", str(self.home / "master"))
+        wait_for(lambda: "the master agent refuses VMTRAFFIC-MIB: another subagent serves it" in (self.home / "second.log").read_text(), "the refusal")
+        self.assertEqual(self.value(STATE), FRESH)
+        first.send_signal(signal.SIGTERM)
+        first.wait(10)
+        wait_for(lambda: self.value(STATE) == FRESH, "rows of the second")
+        self.assertEqual(self.value(NAME + ".1.1"), 'STRING: "vm-1"')
+        self.assertIn("the master agent takes VMTRAFFIC-MIB now", (self.home / "second.log").read_text())
+        second.send_signal(signal.SIGTERM)
+        self.assertEqual(second.wait(10), 0)
+
+    def test_levels_are_for_the_journal_alone(self):
+        log = self.home / "agent.log"
+        log.touch()
+        info = log.stat()
+        for stream, line in (("1:1", "vmtraffic-agentx: warning: no master agent answers"),  # inherited: standard error is our file
+                             (f"{info.st_dev}:{info.st_ino}", "<4>no master agent answers")):
+            log.write_text("")
+            self.environment["JOURNAL_STREAM"] = stream
+            self.start_agent()
+            wait_for(lambda: "no master agent answers" in self.log(), "the log's line")
+            self.assertTrue(self.log().startswith(line), self.log())
+            self.stop_agent()
+
     def test_ends_while_the_master_hangs(self):
         self.serve()
         self.master.send_signal(signal.SIGSTOP)
@@ -255,7 +283,7 @@ class MasterTest(unittest.TestCase):
 class CommandLineTest(unittest.TestCase):
     def refused(self, *words: str) -> str:
         done = subprocess.run([AGENT, *words], capture_output=True, text=True, timeout=20)
-        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)  # the units' RestartPreventExitStatus=
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         return done.stderr.strip()
 

@@ -22,7 +22,7 @@ const std::vector<std::string> kVmMib = {
     "1.4.1.2.2 = STRING: off",
     "1.4.1.3.1 = Hex: 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11",
     R"(1.4.1.3.2 = STRING: """""""""""""""")",
-    "1.4.1.4.1 = STRING: hvm",
+    "1.4.1.4.1 = STRING: ",
     "1.4.1.4.2 = STRING: ",
     "1.4.1.5.1 = INTEGER: 1",
     "1.4.1.5.2 = INTEGER: 4",
@@ -45,8 +45,11 @@ const std::vector<std::string> kVmMib = {
     "1.4.1.15.2 = INTEGER: -1",
     "1.4.1.17.1 = Counter64: 123456",
     "1.8.1.2.1.1 = INTEGER: 7",
-    "1.8.1.2.1.2 = INTEGER: 3",
+    "1.8.1.2.1.2 = INTEGER: 0",
     "1.8.1.2.2.1 = INTEGER: 0",
+    "1.8.1.3.1.1 = INTEGER: 0",
+    "1.8.1.3.1.2 = INTEGER: 3",
+    "1.8.1.3.2.1 = INTEGER: 0",
     "1.8.1.4.1.1 = STRING: virtio",
     "1.8.1.4.1.2 = STRING: virtio",
     "1.8.1.4.2.1 = STRING: ",
@@ -88,7 +91,6 @@ const std::vector<std::string> kVmtrafficMib = {
     "1.2.1.8.1.2 = STRING: br0",
     "1.2.1.9.1.1 = STRING: vnet0",
     "1.2.1.10.1.1 = INTEGER: 7",
-    "1.2.1.10.1.2 = INTEGER: 3",
     "1.2.1.11.1.1 = Timeticks: 500",
     "1.2.1.11.1.2 = Timeticks: 500",
     "1.2.1.11.2.1 = Timeticks: 600",
@@ -290,9 +292,27 @@ TEST(SnmpTables, MemoryBeyondInteger32IsInMebibytes) {
 TEST(SnmpTables, HypervisorOfSeveralDrivers) {
   SnapshotContent content = small_snapshot();
   content.inventory.domains[1].hypervisor = "LXC";
-  content.health[1].counters.emplace_back("hypervisor_version", 7'002'011);
+  content.health[1].counters.emplace_back("hypervisor_version", 7'002'022);
   EXPECT_EQ(cell(content, vm_mib(), {1, 1, 1, 0}), "1.1.1.0 = STRING: LXC, QEMU");
-  EXPECT_EQ(cell(content, vm_mib(), {1, 1, 2, 0}), "1.1.2.0 = STRING: 7.2.11");
+  EXPECT_EQ(cell(content, vm_mib(), {1, 1, 2, 0}), "1.1.2.0 = STRING: 7.2.22");
+}
+
+TEST(SnmpTables, LinkAndPhysicalFunction) {
+  SnapshotContent content = small_snapshot();
+  Vnic& vnic = content.inventory.domains[0].vnics[1];
+  const auto indexes = [&](VnicType type, std::string tap, std::uint32_t index) {
+    vnic.type = type;
+    vnic.tap = std::move(tap);
+    content.numbers.totals[1].if_index = index;
+    return cell(content, vm_mib(), {1, 8, 1, 2, 1, 2}) + ", " + cell(content, vm_mib(), {1, 8, 1, 3, 1, 2}) + ", " +
+           cell(content, vmtraffic_mib(), {1, 2, 1, 10, 1, 2});
+  };
+  EXPECT_EQ(indexes(VnicType::kHostdev, "", 3), "1.8.1.2.1.2 = INTEGER: 0, 1.8.1.3.1.2 = INTEGER: 3, noSuchInstance") << "a bare function";
+  EXPECT_EQ(indexes(VnicType::kHostdev, "rep0", 9), "1.8.1.2.1.2 = INTEGER: 9, 1.8.1.3.1.2 = INTEGER: 0, 1.2.1.10.1.2 = INTEGER: 9")
+      << "a representor is its link";
+  EXPECT_EQ(indexes(VnicType::kHostdev, "", 0), "1.8.1.2.1.2 = INTEGER: 0, 1.8.1.3.1.2 = INTEGER: 0, noSuchInstance");
+  EXPECT_EQ(indexes(VnicType::kDirect, "macvtap0", 8), "1.8.1.2.1.2 = INTEGER: 8, 1.8.1.3.1.2 = INTEGER: 0, 1.2.1.10.1.2 = INTEGER: 8");
+  EXPECT_EQ(indexes(VnicType::kBridge, "vnet9", 0x8000'0000), "1.8.1.2.1.2 = INTEGER: 0, 1.8.1.3.1.2 = INTEGER: 0, noSuchInstance");
 }
 
 TEST(SnmpTables, RatesThatCannotBeAreAbsent) {

@@ -28,19 +28,23 @@ TEST(Options, Modes) {
 }
 
 TEST(Options, Values) {
-  const Options options = accepted({"--config", "/a", "--runtime-directory=/b", "--window", "5m", "-v"});
+  const Options options = accepted({"--config", "/a", "--runtime-directory=/b", "--print", "--window", "5m", "-v"});
   EXPECT_EQ(options.config, std::filesystem::path("/a"));
   EXPECT_EQ(options.runtime_directory, std::filesystem::path("/b"));
   EXPECT_EQ(options.window, Window::kFiveMinutes);
   EXPECT_TRUE(options.verbose);
   EXPECT_EQ(accepted({}).config, std::nullopt);
+  for (const char* look : {"--once", "--print", "--json", "--watch"})
+    EXPECT_EQ(accepted({look, "--window", "1m"}).window, Window::kMinute) << look;
 }
 
 TEST(Options, Mistakes) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"--foo"}, "\"--foo\" is no option; --help lists them"},
       {{"foo\n"}, "\"foo\\x0a\" is no option; --help lists them"},
-      {{"--config"}, "--config: 1 required FILE missing; --help lists the options"},
+      {{"--config"}, "--config wants a FILE"},
+      {{"--window"}, "--window wants interval|1m|5m"},
+      {{"--window", "5m"}, "--window goes with --once, --print, --json or --watch"},
       {{"--once", "--print"}, "only one of --once, --print and --watch can be done at a time"},
       {{"--watch", "--json"}, "--watch shows a table; --json goes with --once or --print"},
       {{"--print", "--window", "2m"}, "--window: \"2m\" is not known; right would be interval, 1m or 5m"},
@@ -58,7 +62,10 @@ TEST(Options, Farewells) {
   const auto version = std::get<Farewell>(parse_options({"--version"}));
   EXPECT_EQ(version.status, 0);
   EXPECT_EQ(version.text, "vmtraffic-collect (vmtraffic) " VMTRAFFIC_VERSION "\n");
-  EXPECT_EQ(std::get<Farewell>(parse_options({"-h"})).status, 0);
+  const auto help = std::get<Farewell>(parse_options({"-h"}));
+  EXPECT_EQ(help.status, 0);
+  EXPECT_NE(help.text.find("\n\nUsage: vmtraffic-collect"), std::string::npos) << help.text;
+  EXPECT_NE(help.text.find("\n\nExamples:\n  vmtraffic-collect --once"), std::string::npos) << help.text;
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <sstream>
 #include <string>
 
+#include "core/daemon.hpp"
 #include "core/snapshot/writer.hpp"
 #include "plugins/standalone/json.hpp"
-#include "plugins/standalone/log.hpp"
 #include "plugins/standalone/table.hpp"
 
 namespace vmtraffic::standalone {
@@ -220,13 +220,13 @@ TEST(Json, ReadsBackWhatWentIn) {
 }
 
 TEST(Log, LinesForTheJournalAndForPeople) {
-  EXPECT_EQ(log_line(LogLevel::kError, "text", true), "<3>text\n");
-  EXPECT_EQ(log_line(LogLevel::kWarning, "text", true), "<4>text\n");
-  EXPECT_EQ(log_line(LogLevel::kNotice, "text", true), "<5>text\n");
-  EXPECT_EQ(log_line(LogLevel::kInfo, "text", true), "<6>text\n");
-  EXPECT_EQ(log_line(LogLevel::kDebug, "text", true), "<7>text\n");
-  EXPECT_EQ(log_line(LogLevel::kError, "text", false), "vmtraffic-collect: error: text\n");
-  EXPECT_EQ(log_line(LogLevel::kNotice, "text", false), "vmtraffic-collect: text\n");
+  EXPECT_EQ(log_line("vmtraffic-collect", LogLevel::kError, "text", true), "<3>text\n");
+  EXPECT_EQ(log_line("vmtraffic-collect", LogLevel::kWarning, "text", true), "<4>text\n");
+  EXPECT_EQ(log_line("vmtraffic-collect", LogLevel::kNotice, "text", true), "<5>text\n");
+  EXPECT_EQ(log_line("vmtraffic-collect", LogLevel::kInfo, "text", true), "<6>text\n");
+  EXPECT_EQ(log_line("vmtraffic-collect", LogLevel::kDebug, "text", true), "<7>text\n");
+  EXPECT_EQ(log_line("vmtraffic-collect", LogLevel::kError, "text", false), "vmtraffic-collect: error: text\n");
+  EXPECT_EQ(log_line("vmtraffic-collect", LogLevel::kNotice, "text", false), "vmtraffic-collect: text\n");
 }
 
 TEST(Log, TheJournalIsKnownByWhatStandardErrorIs) {

@@ -6,6 +6,8 @@ What to know:
 - The host's network stack sees each of those frames too and drops it, so a tap's rx drops may rise though nothing was lost.
 - On a busy machine this switch drops a frame now and then: each guest still agrees with its own tap, but one guest's tx is no longer
   exactly the other's rx. A Linux bridge has shown no such loss.
+- vhost-user needs the switch that Debian builds with DPDK. Its package would take the other's place, so tools/setup unpacks it below build/.
+  Without huge pages it wants both --no-huge and --legacy-mem, and the VM's memory in a shared memfd.
 - Port octets in sFlow and in `ovs-vsctl` are the switch's view.
 """
 
@@ -13,11 +15,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import net
+from . import LabError, net
 from .process import Process, run
 
 DATABASE = Path("/etc/openvswitch/conf.db")
 SOCKET = Path("/run/openvswitch/db.sock")
+DPDK_ROOT = Path(__file__).resolve().parents[3] / "build" / "ovs-dpdk"  # from tools/setup
+DPDK_SWITCH = DPDK_ROOT / "usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
@@ -38,6 +42,28 @@ class OpenVSwitch:
         run("ovs-vsctl", "--no-wait", "init")
         self.switch = Process("ovs-vswitchd", ["ovs-vswitchd", f"unix:{SOCKET}", "--pidfile"])
         self.switch.wait_for(lambda: vsctl("get", "Open_vSwitch", ".", "ovs_version") != "", 10, "the switch")
+
+    def use_dpdk(self) -> None:
+        """From now on the switch speaks vhost-user. Bridges stay; their ports lose some frames."""
+        if not DPDK_SWITCH.exists():
+            raise LabError(f"There is no {DPDK_SWITCH}: `tools/setup lab` unpacks it.")
+        self.switch.stop()
+        libraries = DPDK_ROOT / "usr/lib/x86_64-linux-gnu"
+        extra = f"--no-huge --legacy-mem --no-pci --no-telemetry -m 256 -l 0 -d {libraries}/librte_mempool_ring.so.23"
+        run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true", f"other_config:dpdk-extra={extra}",
+            "other_config:per-port-memory=true", "other_config:pmd-maxsleep=500")
+        self.switch = Process("ovs-vswitchd-dpdk", [DPDK_SWITCH, f"unix:{SOCKET}", "--pidfile"], env={"LD_LIBRARY_PATH": str(libraries)})
+        self.switch.wait_for(lambda: vsctl("get", "Open_vSwitch", ".", "dpdk_initialized") == "true", 20, "DPDK")
+
+    def leave_dpdk(self) -> None:
+        self.switch.stop()
+        run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=false")
+        self.switch = Process("ovs-vswitchd", ["ovs-vswitchd", f"unix:{SOCKET}", "--pidfile"])
+        self.switch.wait_for(lambda: vsctl("get", "Open_vSwitch", ".", "ovs_version") != "", 10, "the switch")
+
+    def vhost_user_port(self, bridge: str, name: str, socket: Path) -> None:
+        """A port that connects to the socket which the VM's Nic("vhostuser", socket, target=name) opens."""
+        vsctl("add-port", bridge, name, "--", "set", "Interface", name, "type=dpdkvhostuserclient", f"options:vhost-server-path={socket}")
 
     def stop(self) -> None:
         self.switch.stop()

@@ -34,7 +34,8 @@ class Nic:
     """A vNIC as a test wants it.
 
     kind is bridge (source: a Linux bridge), ovs (an Open vSwitch bridge), network (a libvirt network), direct (source: the macvtap's
-    parent) or ethernet (source: a bridge to put the tap on, or None; with managed=False the lab makes the tap beforehand).
+    parent), ethernet (source: a bridge to put the tap on, or None; with managed=False the lab makes the tap beforehand) or vhostuser
+    (source: the socket that the VM opens, target: the port's name at the switch; see OpenVSwitch.vhost_user_port).
     inbound_kib and outbound_kib are libvirt's <bandwidth> averages in KiB/s; ip is the guest's address, such as 10.0.0.2/24.
     """
     kind: str
@@ -71,6 +72,7 @@ class Nic:
             "network": ("network", f"<source network={quoteattr(self.source or '')}/>"),
             "direct": ("direct", f"<source dev={quoteattr(self.source or '')} mode='bridge'/>"),
             "ethernet": ("ethernet", ""),
+            "vhostuser": ("vhostuser", f"<source type='unix' path={quoteattr(str(self.source))} mode='server'/>"),
         }
         if self.kind not in parts:
             raise LabError(f"There is no vNIC of kind {self.kind!r}: say one of {', '.join(parts)}.")
@@ -120,11 +122,17 @@ class Vm:
                       f"<serial type='unix'><source mode='bind' path='{self.directory}/line'/><target port='1'/></serial>")
         title = f"<title>{escape(self.title)}</title>" if self.title is not None else ""
         metadata = f"<metadata>{self.metadata_xml}</metadata>" if self.metadata_xml else ""
-        return (f"<domain type='qemu'><name>{escape(self.name)}</name><uuid>{self.uuid}</uuid>{title}{metadata}"
+        memory, arguments = "", ""
+        if any(nic.kind == "vhostuser" for nic in self.nics):
+            # The switch reads and writes the guest's memory. And without KVM, QEMU 7.2 dies of a vhost-user card with MSI-X.
+            memory = "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
+            arguments = ("<commandline xmlns='http://libvirt.org/schemas/domain/qemu/1.0'><arg value='-global'/>"
+                         "<arg value='virtio-net-pci.vectors=0'/></commandline>")
+        return (f"<domain type='qemu'><name>{escape(self.name)}</name><uuid>{self.uuid}</uuid>{title}{metadata}{memory}"
                 f"<memory unit='MiB'>{self.memory_mib}</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='pc'>hvm</type>{boot}</os>"
                 f"<features><acpi/></features><on_reboot>destroy</on_reboot><devices><emulator>/usr/bin/qemu-system-x86_64</emulator>"
                 f"<controller type='usb' model='none'/><memballoon model='none'/>{serial}{''.join(nic.xml() for nic in self.nics)}"
-                f"</devices></domain>")
+                f"</devices>{arguments}</domain>")
 
     def define(self) -> Vm:
         """Makes it known to libvirt. Returns itself."""
