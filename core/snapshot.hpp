@@ -1,6 +1,6 @@
 // A Snapshot: everything a collector knew at one tick, immutable. Front ends read nothing else.
 //
-// It is a view over one mapped file (see core/snapshot/format.hpp): rows are made when asked for, their strings point into the file and
+// It is a view over one file (see core/snapshot/format.hpp): rows are made when asked for, their strings point into the file and
 // live as long as the Snapshot. Domains stand in the order of their UUIDs; vNICs stand in the order of VnicKey, so that
 // each domain's are together.
 #pragma once
