@@ -151,6 +151,26 @@ std::string_view name_of(HealthState state) {
   return "unknown";
 }
 
+std::optional<DomainState> state_after(EventKind kind) {
+  switch (kind) {
+    case EventKind::kStarted:
+    case EventKind::kResumed:
+      return DomainState::kRunning;
+    case EventKind::kSuspended:
+      return DomainState::kPaused;
+    case EventKind::kStopped:
+      return DomainState::kShutoff;
+    case EventKind::kShutdown:
+      return DomainState::kShutdown;
+    case EventKind::kPmSuspended:
+      return DomainState::kPmSuspended;
+    case EventKind::kCrashed:
+      return DomainState::kCrashed;
+    default:
+      return std::nullopt;
+  }
+}
+
 std::string_view name_of(EventKind kind) {
   switch (kind) {
     case EventKind::kOther:

@@ -124,5 +124,7 @@ enum class EventKind : std::uint8_t {
   kVnicRemoved = 12,
 };
 std::string_view name_of(EventKind kind);
+// The state that a lifecycle event leaves a domain in, where it says.
+std::optional<DomainState> state_after(EventKind kind);
 
 }  // namespace vmtraffic

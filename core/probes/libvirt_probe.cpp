@@ -35,25 +35,6 @@ constexpr Nanoseconds kVhostUserTurn = kSecond;
 constexpr Nanoseconds kSlowAnswer = 2 * kSecond;
 constexpr int kSlowDomainEvery = 5;
 
-// The state that a lifecycle event leaves a domain in, where it says.
-std::optional<DomainState> state_after(EventKind kind) {
-  switch (kind) {
-    case EventKind::kStarted:
-    case EventKind::kResumed:
-      return DomainState::kRunning;
-    case EventKind::kSuspended:
-      return DomainState::kPaused;
-    case EventKind::kStopped:
-      return DomainState::kShutoff;
-    case EventKind::kCrashed:
-      return DomainState::kCrashed;
-    case EventKind::kPmSuspended:
-      return DomainState::kPmSuspended;
-    default:
-      return std::nullopt;
-  }
-}
-
 // A vNIC that only libvirt can count.
 struct VhostUserPort {
   VnicKey key;

@@ -92,6 +92,21 @@ class HeavyTable {
     }
   }
 
+  // Takes out whatever `gone` says of.
+  template <class Gone>
+  void remove_if(Gone&& gone) {
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      for (std::uint32_t at = queues_[c].first, next = kNone; at != kNone; at = next) {
+        next = entries_[at].next;
+        if (!gone(std::as_const(entries_[at].key))) continue;
+        unlink(at, c);
+        index_.erase(entries_[at].key);
+        entries_[at].value = Value{};
+        free_.push_back(at);
+      }
+    }
+  }
+
   // Heaviest classes first.
   template <class Visit>
   void for_each(Visit&& visit) const {

@@ -135,26 +135,6 @@ std::string reason_of(const EventRow& event) {
   return event.detail.empty() ? std::string(kUnknownReason) : printable(event.detail);
 }
 
-std::optional<DomainState> state_after(EventKind kind) {
-  switch (kind) {
-    case EventKind::kStarted:
-    case EventKind::kResumed:
-      return DomainState::kRunning;
-    case EventKind::kSuspended:
-      return DomainState::kPaused;
-    case EventKind::kStopped:
-      return DomainState::kShutoff;
-    case EventKind::kShutdown:
-      return DomainState::kShutdown;
-    case EventKind::kPmSuspended:
-      return DomainState::kPmSuspended;
-    case EventKind::kCrashed:
-      return DomainState::kCrashed;
-    default:
-      return std::nullopt;
-  }
-}
-
 Severity severity_of(DomainState state) {
   switch (state) {
     case DomainState::kCrashed:

@@ -106,6 +106,63 @@ TEST_F(VmtrafficCollect, CollectsUntilTold) {
   }
 }
 
+// A pipe that is full and that nobody reads, in the place of `file`.
+class FullPipe {
+ public:
+  explicit FullPipe(const std::filesystem::path& file) {
+    mkfifo(file.c_str(), 0600);
+    reader_ = open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    writer_ = open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    const std::string much(4096, 'x');
+    while (write(writer_, much.data(), much.size()) > 0) {
+    }
+  }
+  ~FullPipe() {
+    close(reader_);
+    close(writer_);
+  }
+  FullPipe(const FullPipe&) = delete;
+  FullPipe& operator=(const FullPipe&) = delete;
+
+ private:
+  int reader_{-1}, writer_{-1};
+};
+
+TEST_F(VmtrafficCollect, AStandardErrorThatTakesNothingHoldsUpNothing) {
+  const FullPipe stuck(directory_ / "err");
+  const pid_t pid = start({"--config", config(), "--verbose"});
+  EXPECT_TRUE(wait_for_vm());
+  kill(pid, SIGTERM);
+  EXPECT_EQ(wait(5s), 0);
+}
+
+TEST_F(VmtrafficCollect, AWatchThatNobodyReadsEndsWhenTold) {
+  const pid_t collector = start({"--config", config()});
+  ASSERT_TRUE(wait_for_vm()) << err();
+  {
+    std::filesystem::remove(directory_ / "out");
+    const FullPipe stuck(directory_ / "out");
+    const pid_t watcher = start({"--watch", "--config", config()});
+    std::this_thread::sleep_for(300ms);
+    kill(watcher, SIGTERM);
+    EXPECT_EQ(wait(5s), 0);
+  }
+  running_ = collector;
+  kill(collector, SIGTERM);
+  EXPECT_EQ(wait(), 0);
+}
+
+TEST_F(VmtrafficCollect, SighupChangesNothing) {
+  const pid_t pid = start({"--config", config()});
+  ASSERT_TRUE(wait_for_vm()) << err();
+  kill(pid, SIGHUP);
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(kill(pid, 0), 0);
+  kill(pid, SIGTERM);
+  EXPECT_EQ(wait(), 0);
+  EXPECT_NE(err().find("SIGHUP changes nothing"), std::string::npos);
+}
+
 TEST_F(VmtrafficCollect, ShowsWhatAnotherPublishes) {
   const pid_t collector = start({"--config", config()});
   ASSERT_TRUE(wait_for_vm()) << err();
