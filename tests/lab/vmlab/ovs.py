@@ -13,9 +13,10 @@ What to know:
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from . import LabError, net
+from . import LAB_DIR, LabError, net
 from .process import Process, run
 
 DATABASE = Path("/etc/openvswitch/conf.db")
@@ -49,7 +50,9 @@ class OpenVSwitch:
             raise LabError(f"There is no {DPDK_SWITCH}: `tools/setup lab` unpacks it.")
         self.switch.stop()
         libraries = DPDK_ROOT / "usr/lib/x86_64-linux-gnu"
-        extra = f"--no-huge --legacy-mem --no-pci --no-telemetry -m 256 -l 0 -d {libraries}/librte_mempool_ring.so.23"
+        # DPDK takes no plugin from below a directory that everybody may write, and a clone may lie in /tmp.
+        plugin = Path(shutil.copy(libraries / "librte_mempool_ring.so.23", LAB_DIR))
+        extra = f"--no-huge --legacy-mem --no-pci --no-telemetry -m 256 -l 0 -d {plugin}"
         run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true", f"other_config:dpdk-extra={extra}",
             "other_config:per-port-memory=true", "other_config:pmd-maxsleep=500")
         self.switch = Process("ovs-vswitchd-dpdk", [DPDK_SWITCH, f"unix:{SOCKET}", "--pidfile"], env={"LD_LIBRARY_PATH": str(libraries)})
