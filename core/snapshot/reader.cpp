@@ -1,9 +1,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
+#include <span>
 
 #include "core/snapshot.hpp"
 #include "core/snapshot/file_descriptor.hpp"
@@ -60,19 +63,25 @@ Error with_path(Error error, const std::filesystem::path& path) {
   return error;
 }
 
+// Memory of its own for a file's octets: pages that come all at once cost a check a third of what zeroed and faulted ones do.
+struct Copy {
+  std::shared_ptr<std::byte> memory;
+  std::size_t size{0};
+};
+
 // Up to `size` octets of a file: fewer when it was cut meanwhile.
-Result<std::vector<std::byte>> octets_of(const FileDescriptor& file, std::size_t size, const std::filesystem::path& path) {
-  std::vector<std::byte> octets(size);
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t got = pread(file.get(), octets.data() + done, size - done, static_cast<off_t>(done));
+Result<Copy> copy_of(const FileDescriptor& file, std::size_t size, const std::filesystem::path& path) {
+  void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (address == MAP_FAILED) return system_error(errno, "read", path);
+  Copy copy{{static_cast<std::byte*>(address), [size](std::byte* p) { munmap(p, size); }}, 0};
+  while (copy.size < size) {
+    const ssize_t got = pread(file.get(), copy.memory.get() + copy.size, size - copy.size, static_cast<off_t>(copy.size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return system_error(errno, "read", path);
     if (got == 0) break;
-    done += static_cast<std::size_t>(got);
+    copy.size += static_cast<std::size_t>(got);
   }
-  octets.resize(done);
-  return octets;
+  return copy;
 }
 
 // Copied first: whoever owns the file could change it after it was verified, or cut it under a mapping.
@@ -80,9 +89,10 @@ Result<Snapshot> load_snapshot(const OpenSnapshot& opened, const std::filesystem
   const std::filesystem::path path = directory / kSnapshotFileName;
   const auto size = static_cast<std::size_t>(opened.info.st_size);
   if (size > kMaxSize) return with_path({ErrorCode::kForeign, fmt::format("{} octets are no snapshot", size)}, path);
-  auto octets = octets_of(opened.file, size, path);
-  if (!octets) return octets.error();
-  auto snapshot = Snapshot::parse(std::move(octets).value(), parts);
+  if (size == 0) return with_path({ErrorCode::kTruncated, "the snapshot is empty"}, path);
+  const auto copy = copy_of(opened.file, size, path);
+  if (!copy) return copy.error();
+  auto snapshot = Snapshot::parse(std::span<const std::byte>(copy->memory.get(), copy->size), parts, copy->memory);
   if (!snapshot) return with_path(snapshot.error(), path);
   return snapshot;
 }
