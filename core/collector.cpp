@@ -193,8 +193,8 @@ void Collector::Impl::take_lease() {
   if (!got) {
     // The directory may be made later, e.g. by whoever may.
     if (got.error().code == ErrorCode::kMissing) (void)prepare_runtime_directory(options.config.runtime_directory);
-    if (got.error().code == ErrorCode::kBusy) announce_holder();
-    if (got.error().code != ErrorCode::kBusy) complain("lease", LogLevel::kWarning, "following only: " + got.error().text);
+    if (got.error().code == ErrorCode::kBusy) return announce_holder();
+    complain("lease", LogLevel::kWarning, "following only: " + got.error().text);
     return;
   }
   lease = std::move(got).value();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "core/probes/libvirt_connection.hpp"
 #include "core/snapshot/restore.hpp"
@@ -160,7 +161,7 @@ bool Sampler::read_neighbours() {
 void Sampler::take_views() {
   views_.clear();
   // At the first tick what is taken over is compared with the configuration: connections may have gone from it.
-  bool changed = ticks_++ == 0;
+  bool changed = std::exchange(first_tick_, false);
   for (std::size_t c = 0; c < libvirt_.size(); ++c) {
     views_.push_back(libvirt_[c]->take());
     changed = changed || views_.back().generation != generations_[c];

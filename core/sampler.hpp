@@ -87,7 +87,7 @@ class Sampler {
   std::vector<LinkReading> readings_;
   std::vector<std::uint32_t> vhost_user_rows_;  // of active domains
   bool watched_{false};
-  std::uint64_t ticks_{0};
+  bool first_tick_{true};
   std::uint64_t events_revision_{~std::uint64_t{0}};
   std::uint64_t encoded_generation_{~std::uint64_t{0}};
   EncodedPart inventory_part_, tags_part_, numbers_part_, health_part_, events_part_;

@@ -102,6 +102,7 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   template <class Edit>
   void change(Known& k, Edit edit);
   void set_listed(Known& k, const ListedDomain& listed);
+  std::vector<std::string> leased(const MacAddress& mac) const;
   void apply_state(Known& k, DomainState state, std::int32_t reason);
   void remove(const DomainUuid& uuid);
   void record(EventKind kind, const Domain& domain, std::string detail);
@@ -404,6 +405,11 @@ void LibvirtProbe::State::change(Known& k, Edit edit) {
   inventory_changed = true;
 }
 
+std::vector<std::string> LibvirtProbe::State::leased(const MacAddress& mac) const {
+  const auto lease = leases.find(mac);
+  return lease == leases.end() ? std::vector<std::string>{} : lease->second;
+}
+
 void LibvirtProbe::State::set_listed(Known& k, const ListedDomain& listed) {
   if (k.domain->persistent == listed.persistent && k.domain->autostart == listed.autostart) return;
   change(k, [&listed](Domain& d) { d.persistent = listed.persistent, d.autostart = listed.autostart; });
@@ -469,7 +475,7 @@ Status LibvirtProbe::State::read_xml(const DomainUuid& uuid, Known& k, bool& gon
   next.persistent = d.persistent;
   next.autostart = d.autostart;
   for (Vnic& v : next.vnics) {
-    if (const auto lease = leases.find(v.mac); lease != leases.end()) v.addresses = lease->second;
+    v.addresses = leased(v.mac);
   }
   if (!first) note_vnic_changes(d, next);
   k.domain = std::make_shared<const Domain>(std::move(next));
@@ -562,13 +568,9 @@ Status LibvirtProbe::State::refresh() {
     to_read_again.push_back(l.uuid);
     set_listed(k, l);
     if (l.active != is_active(k.domain->state)) dirty.insert(l.uuid);
-    const auto leased = [this](const Vnic& v) {
-      const auto lease = leases.find(v.mac);
-      return lease == leases.end() ? std::vector<std::string>{} : lease->second;
-    };
-    if (std::any_of(k.domain->vnics.begin(), k.domain->vnics.end(), [&](const Vnic& v) { return leased(v) != v.addresses; })) {
-      change(k, [&](Domain& d) {
-        for (Vnic& v : d.vnics) v.addresses = leased(v);
+    if (std::any_of(k.domain->vnics.begin(), k.domain->vnics.end(), [this](const Vnic& v) { return leased(v.mac) != v.addresses; })) {
+      change(k, [this](Domain& d) {
+        for (Vnic& v : d.vnics) v.addresses = leased(v.mac);
       });
     }
     const std::lock_guard lock(mutex);

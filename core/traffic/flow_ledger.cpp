@@ -110,17 +110,13 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
       if (!is_new) at->second = kAmbiguous;
     }
   }
-  for (const auto& [key, id] : places) {
-    vnics_[id].reset();
-    gone_.push_back(id);
-  }
+  for (const auto& [key, id] : places) vnics_[id].reset();
   if (places.empty()) return;
   // Whoever gets the number next must not inherit conversations.
   conversations_.remove_if([this](const ConversationKey& key) {
     return vnics_[key.vnic] == nullptr || (key.peer.kind == PeerKind::kVnic && vnics_[key.peer.number] == nullptr);
   });
-  free_.insert(free_.end(), gone_.begin(), gone_.end());
-  gone_.clear();
+  for (const auto& [key, id] : places) free_.push_back(id);
 }
 
 std::uint32_t FlowLedger::new_id() {

@@ -184,7 +184,7 @@ class FlowLedger {
   std::vector<NamedNetwork> networks_;
   std::vector<std::unique_ptr<VnicFlows>> vnics_;  // by number
   std::vector<std::uint32_t> rows_;                // the inventory's vNICs: their numbers
-  std::vector<std::uint32_t> free_, gone_;         // numbers to be given again
+  std::vector<std::uint32_t> free_;                // numbers to be given again
   absl::flat_hash_map<std::uint32_t, std::uint32_t> by_if_index_;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> by_mac_;  // kAmbiguous: more than one vNIC has it
   HeavyTable<ConversationKey, RecentSums> conversations_;
