@@ -41,7 +41,7 @@ struct Collector::Impl {
   const Options options;
   std::mutex mutex;
   std::condition_variable changed;
-  bool stop{false}, running{false}, collecting{false};
+  bool stop{false}, collecting{false};
 
   // ---- the thread's own
   std::optional<Lease> lease;
@@ -81,16 +81,9 @@ Status Collector::start() {
     if (s.error().code == ErrorCode::kInsecure || s.error().code == ErrorCode::kInvalid) return s;
     impl_->complain("lease", LogLevel::kWarning, s.error().text);
   }
-  impl_->running = true;
   try {
-    std::thread([impl = impl_] {
-      impl->run();
-      const std::lock_guard lock(impl->mutex);
-      impl->running = false;
-      impl->changed.notify_all();
-    }).detach();
+    thread_ = BoundedThread([impl = impl_] { impl->run(); });
   } catch (const std::system_error& error) {
-    impl_->running = false;
     return Error{ErrorCode::kUnavailable, fmt::format("cannot start a thread: {}", error.what())};
   }
   return Done{};
@@ -98,11 +91,11 @@ Status Collector::start() {
 
 void Collector::stop(std::chrono::milliseconds limit) noexcept {
   {
-    std::unique_lock lock(impl_->mutex);
+    const std::lock_guard lock(impl_->mutex);
     impl_->stop = true;
     impl_->changed.notify_all();
-    impl_->changed.wait_for(lock, limit, [this] { return !impl_->running; });
   }
+  thread_.join_for(limit);
   stop_libvirt_event_loop();
 }
 

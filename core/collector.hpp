@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/bounded_thread.hpp"
 #include "core/clock.hpp"
 #include "core/config.hpp"
 #include "core/log.hpp"
@@ -42,6 +43,7 @@ class Collector {
  private:
   struct Impl;
   std::shared_ptr<Impl> impl_;
+  BoundedThread thread_;
 };
 
 // Samples twice, `gap` apart, without lease or file, and gives the snapshot's octets (for Snapshot::parse). Waits at most `patience` for

@@ -3,11 +3,11 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
-#include <condition_variable>
-#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
+#include "core/bounded_thread.hpp"
 #include "core/probes/libvirt_connection.hpp"
 
 namespace vmtraffic {
@@ -15,7 +15,7 @@ namespace {
 
 struct Loop {
   std::mutex mutex;
-  std::condition_variable ended;
+  BoundedThread thread;
   bool running{false};
   bool stop{false};
   int timer{-1};  // fires only to end the loop
@@ -42,7 +42,6 @@ void run(Loop& l) {
   if (l.timer >= 0) virEventRemoveTimeout(l.timer);
   l.timer = -1;
   l.running = false;
-  l.ended.notify_all();
 }
 
 }  // namespace
@@ -59,16 +58,20 @@ void ensure_libvirt_event_loop() {
   virSetErrorFunc(nullptr, silent);  // libvirt prints on standard error unless told otherwise; we report each error ourselves
   virEventRegisterDefaultImpl();
   l.timer = virEventAddTimeout(-1, wake, nullptr, nullptr);
-  std::thread([&l] { run(l); }).detach();
+  l.thread = BoundedThread([&l] { run(l); });
   l.running = true;
 }
 
 void stop_libvirt_event_loop() {
   Loop& l = loop();
-  std::unique_lock lock(l.mutex);
-  l.stop = true;
-  if (l.timer >= 0) virEventUpdateTimeout(l.timer, 0);
-  l.ended.wait_for(lock, std::chrono::seconds(1), [&] { return !l.running; });
+  BoundedThread thread;
+  {
+    const std::lock_guard lock(l.mutex);
+    l.stop = true;
+    if (l.timer >= 0) virEventUpdateTimeout(l.timer, 0);
+    thread = std::move(l.thread);
+  }
+  thread.join_for(std::chrono::seconds(1));
 }
 
 }  // namespace vmtraffic

@@ -57,7 +57,7 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   // ---- shared with the collector and libvirt's callbacks, under the mutex; nobody calls libvirt while holding it
   mutable std::mutex mutex;
   std::condition_variable changed;
-  bool stop{false}, ended{false}, settled{false};
+  bool stop{false}, settled{false};
   std::deque<LibvirtEvent> queue;
   bool queue_overflowed{false};
   std::optional<std::string> closed;  // the connection's end and its reason
@@ -127,19 +127,11 @@ LibvirtProbe::LibvirtProbe(LibvirtProbeOptions options) : state_(std::make_share
   state_->has_inventory = !state_->options.seed.empty();
 }
 
-LibvirtProbe::~LibvirtProbe() {
-  request_stop();
-  join(std::chrono::milliseconds(0));
-}
+LibvirtProbe::~LibvirtProbe() { request_stop(); }
 
 void LibvirtProbe::start() {
   // The thread holds the state: it may outlive us inside a libvirt call.
-  std::thread([state = state_] {
-    state->run();
-    const std::lock_guard lock(state->mutex);
-    state->ended = true;
-    state->changed.notify_all();
-  }).detach();
+  thread_ = BoundedThread([state = state_] { state->run(); });
 }
 
 void LibvirtProbe::request_stop() noexcept {
@@ -148,10 +140,7 @@ void LibvirtProbe::request_stop() noexcept {
   state_->changed.notify_all();
 }
 
-void LibvirtProbe::join(std::chrono::milliseconds limit) noexcept {
-  std::unique_lock lock(state_->mutex);
-  state_->changed.wait_for(lock, limit, [this] { return state_->ended; });
-}
+void LibvirtProbe::join(std::chrono::milliseconds limit) noexcept { thread_.join_for(limit); }
 
 bool LibvirtProbe::settled() const {
   const std::lock_guard lock(state_->mutex);

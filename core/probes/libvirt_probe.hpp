@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/bounded_thread.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "core/snapshot/writer.hpp"
@@ -69,6 +70,7 @@ class LibvirtProbe {
  private:
   struct State;
   std::shared_ptr<State> state_;
+  BoundedThread thread_;
 };
 
 }  // namespace vmtraffic
