@@ -1,4 +1,9 @@
-#include "core/wire/address.hpp"
+#include "core/address.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
 
 namespace vmtraffic {
 namespace {
@@ -59,6 +64,50 @@ std::string IpAddress::text() const {
     text += std::to_string(octets[i]);
   }
   return text;
+}
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  IpAddress out;
+  const std::string name(text);
+  if (name.find('\0') != std::string::npos) return std::nullopt;
+  if (inet_pton(AF_INET, name.c_str(), out.octets.data()) == 1) {
+    out.version = 4;
+  } else if (inet_pton(AF_INET6, name.c_str(), out.octets.data()) == 1) {
+    out.version = 6;
+  } else {
+    return std::nullopt;
+  }
+  return out;
+}
+
+bool IpNetwork::contains(const IpAddress& other) const {
+  if (other.version != address.version) return false;
+  const std::size_t whole = prefix_length / 8u;
+  if (!std::equal(other.octets.begin(), other.octets.begin() + static_cast<std::ptrdiff_t>(whole), address.octets.begin())) return false;
+  const unsigned rest = prefix_length % 8u;
+  if (rest == 0) return true;
+  const auto mask = static_cast<std::uint8_t>(0xFF << (8 - rest));
+  return ((other.octets[whole] ^ address.octets[whole]) & mask) == 0;
+}
+
+std::string IpNetwork::text() const { return address.text() + "/" + std::to_string(prefix_length); }
+
+std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  const std::uint8_t longest = address->version == 4 ? 32 : 128;
+  IpNetwork out{*address, longest};
+  if (slash == std::string_view::npos) return out;
+  const std::string_view digits = text.substr(slash + 1);
+  unsigned length = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() || length > longest) return std::nullopt;
+  out.prefix_length = static_cast<std::uint8_t>(length);
+  for (unsigned bit = length; bit < longest; ++bit) {
+    if ((out.address.octets[bit / 8] >> (7 - bit % 8) & 1) != 0) return std::nullopt;
+  }
+  return out;
 }
 
 }  // namespace vmtraffic

@@ -15,7 +15,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/address.hpp"
 #include "core/clock.hpp"
+#include "core/flows.hpp"
 #include "core/result.hpp"
 #include "core/types.hpp"
 
@@ -31,7 +33,10 @@ enum SnapshotPart : unsigned {
   kPartHealth = 1u << 2,
   kPartEvents = 1u << 3,
   kPartTags = 1u << 4,
-  kAllParts = 0x1Fu,
+  kPartFlows = 1u << 5,  // opens the inventory too
+  kPartAgents = 1u << 6,
+  kPartHosts = 1u << 7,  // of the index alone
+  kAllParts = 0xFFu,
 };
 
 struct SnapshotInfo {
@@ -120,6 +125,89 @@ struct EventRow {
   std::string_view detail;  // libvirt's reason ("destroyed", "migrated", …), an old name, a MAC
 };
 
+// What packet samples say, as a whole. The rows of flows are those of vNICs: their `vnic` is an index of Snapshot::vnic().
+struct FlowsInfo {
+  double covered_s{0};                                     // what `recent` covers, up to sampled_boottime: between one window and two
+  std::uint64_t samples{0};                                // of packets, since the collector's start
+  double packets{0}, octets{0};                            // that they stand for
+  double unattributed_packets{0}, unattributed_octets{0};  // of those: sent and received by no vNIC
+};
+
+// RTT and losses as an agent's own kernel knows them (sFlow's TCP information), recent.
+struct TcpPerformance {
+  std::uint64_t samples{0};
+  double rtt_us{0}, rtt_variance_us{0}, min_rtt_us{0};        // means of the samples', but the least of their least
+  std::uint64_t samples_lossy{0}, samples_retransmitting{0};  // whose connection had lost segments, or sent some again, just then
+};
+
+struct VnicFlowsRow {
+  FlowBothWays all;
+  std::optional<double> coverage_rx, coverage_tx;  // recent octets ÷ what the exact counters say of the same time; 1: all was seen
+  AttributedBy rx_by{AttributedBy::kNothing}, tx_by{AttributedBy::kNothing};
+  std::optional<std::size_t> rx_agent, tx_agent;  // whose samples: index of Snapshot::agent()
+  std::uint64_t foreign_mac{0};                   // samples from its port with another's MAC as source
+  std::optional<TcpPerformance> tcp;
+};
+
+struct ProtocolRow {
+  std::size_t vnic{0};
+  TrafficClass protocol{TrafficClass::kOther};
+  FlowBothWays flows;
+};
+
+struct ServiceRow {
+  std::size_t vnic{0};
+  ServiceKey service;
+  FlowBothWays flows;
+};
+
+struct ConversationRow {
+  std::size_t vnic{0};
+  PeerKind kind{PeerKind::kNone};
+  std::size_t peer_vnic{0};  // kVnic: index of Snapshot::vnic()
+  IpAddress address;         // kAddress
+  std::string_view network;  // kNetwork: its name
+  ServiceKey service;        // what most of its samples are of; none: mixed, or neither TCP nor UDP
+  FlowBothWays flows;
+};
+
+// Packets that an agent reports as dropped. Exact notifications as far as the agent could send them, not estimates.
+struct DropRow {
+  std::optional<std::size_t> vnic;      // nothing: of no vNIC
+  Direction direction{Direction::kRx};  // the packet's, as the guest sees it
+  std::string_view reason;              // the trap's, the kernel's or sFlow's name
+  std::uint64_t packets{0}, octets{0};  // since `since`
+  std::uint64_t recent_packets{0};
+  Nanoseconds since{0};
+};
+
+// An sFlow agent, or one of its sub-agents.
+struct AgentRow {
+  std::string_view address;  // as it names itself
+  std::uint32_t sub_agent{0};
+  std::string_view sender;                          // where its last datagram came from
+  std::string_view host;                            // as it names its host (hsflowd); empty: it does not
+  bool local{false};                                // on this host: its ports are our links
+  Nanoseconds first_boottime{0}, last_boottime{0};  // of datagrams
+  std::uint32_t uptime_ms{0};
+  std::uint64_t datagrams{0}, lost{0}, late{0}, duplicates{0}, restarts{0};
+  std::uint64_t samples{0}, samples_lost{0};               // flow samples, by its data sources' sequence numbers
+  std::uint64_t counter_samples{0}, discarded_packets{0};  // samples and notifications that came
+  std::uint64_t agent_drops{0};                            // packets that it could not sample, as it says itself
+  std::uint64_t discard_drops{0};                          // notifications that it could not send
+  std::uint32_t data_sources{0};
+  double sampling_rate{0};       // packets that one sample stands for, really; 0: none yet
+  std::uint32_t stated_rate{0};  // as it says itself
+};
+
+// One of the hosts that sFlow agents describe, in the index (see hosts_directory()).
+struct HostRow {
+  std::string_view name;         // as its agent names it; its address otherwise
+  std::string_view address;      // its agent's, which names its snapshot's directory
+  Nanoseconds last_boottime{0};  // of its last datagram
+  std::uint32_t domains{0}, vnics{0};
+};
+
 class Snapshot {
  public:
   // From octets that `keep_alive` owns. Verifies the parts asked for; others answer as if empty.
@@ -144,6 +232,27 @@ class Snapshot {
   EventRow event(std::size_t index) const;
   std::uint64_t last_event_sequence() const;
 
+  // What packet samples say. Nothing: no probe takes samples, or that part was not asked for.
+  std::optional<FlowsInfo> flows() const;
+  std::optional<VnicFlowsRow> vnic_flows(std::size_t vnic_index) const;
+  // Of all vNICs, a vNIC's together and in the order of their recent octets.
+  std::size_t protocol_count() const;
+  ProtocolRow protocol(std::size_t index) const;
+  std::size_t service_count() const;
+  ServiceRow service(std::size_t index) const;
+  std::size_t conversation_count() const;
+  ConversationRow conversation(std::size_t index) const;
+  std::size_t drop_count() const;
+  DropRow drop(std::size_t index) const;
+
+  // Sorted by address and sub-agent.
+  std::size_t agent_count() const;
+  AgentRow agent(std::size_t index) const;
+
+  // Of the index: sorted by name and address.
+  std::size_t host_count() const;
+  HostRow host(std::size_t index) const;
+
   // Age of the sample. Nothing when it is of another boot or lies in the future: then it says nothing about now.
   std::optional<Nanoseconds> age(const Clock& clock) const;
   // Older than kStaleAfterIntervals intervals (and a second of grace), or of another boot.
@@ -166,6 +275,16 @@ bool names_are_old(Nanoseconds age, Nanoseconds interval);
 // Reads `directory`/snapshot once. Refuses a file or directory that anyone but the collector's user (the directory's owner) or root
 // may write. Errors: kMissing, kDenied, kInsecure, kTruncated, kCorrupt, kForeign, kFuture, kIo; each text names the file and what to do.
 Result<Snapshot> read_snapshot(const std::filesystem::path& directory, unsigned parts = kAllParts);
+
+// The other hosts that this collector hears of have a directory each, with a snapshot file like ours, so that whatever reads a runtime
+// directory reads theirs: `directory`/hosts/ADDRESS. The index of them is the snapshot file of `directory`/hosts, of which only kPartHosts
+// is there.
+std::filesystem::path hosts_directory(const std::filesystem::path& directory);
+std::filesystem::path host_directory(const std::filesystem::path& directory, std::string_view address);
+
+// The directory of the host of that name or agent's address. Errors: as read_snapshot(), kMissing for a host that the index has not, or
+// has twice under that name; the text names those that there are.
+Result<std::filesystem::path> find_host(const std::filesystem::path& directory, std::string_view host);
 
 // For long-lived front ends: reads again only when the file was replaced.
 class SnapshotReader {

@@ -19,7 +19,17 @@ inline constexpr std::uint32_t kSnapshotMajor = 1;
 inline constexpr std::uint32_t kSnapshotMaxParts = 64;
 inline constexpr std::size_t kPartAlignment = 16;
 
-enum class PartKind : std::uint32_t { kHeader = 1, kInventory = 2, kNumbers = 3, kHealth = 4, kEvents = 5, kTags = 6 };
+enum class PartKind : std::uint32_t {
+  kHeader = 1,
+  kInventory = 2,
+  kNumbers = 3,
+  kHealth = 4,
+  kEvents = 5,
+  kTags = 6,
+  kFlows = 7,
+  kAgents = 8,
+  kHosts = 9
+};
 
 struct FileHead {
   std::uint64_t magic;

@@ -18,6 +18,9 @@ struct Snapshot::Impl {
   const fbs::Health* health{nullptr};
   const fbs::Events* events{nullptr};
   const fbs::Tags* domain_tags{nullptr};
+  const fbs::Flows* flows{nullptr};
+  const fbs::Agents* agents{nullptr};
+  const fbs::Hosts* hosts{nullptr};
   // vNIC rows by their place: which table, in which domain. Built once, since the file nests vNICs in domains.
   std::vector<std::uint32_t> first_vnic;  // per domain, and the total at the end
   std::vector<std::uint32_t> domain_of;   // per vNIC
@@ -32,6 +35,7 @@ struct Snapshot::Impl {
     return inventory->domains()->Get(d)->vnics()->Get(static_cast<flatbuffers::uoffset_t>(index - first_vnic[d]));
   }
   Result<Done> lay_out();
+  bool flows_fit() const;  // after lay_out(): their rows name vNICs and networks that are there
 };
 
 }  // namespace vmtraffic

@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "core/snapshot/fields.hpp"
 #include "core/snapshot/format.hpp"
 #include "core/snapshot/impl.hpp"
 #include "core/traffic/numbers.hpp"
@@ -19,39 +20,9 @@ namespace {
 constexpr flatbuffers::uoffset_t kMaxTables = 4'000'000;
 constexpr flatbuffers::uoffset_t kMaxDepth = 16;
 
-std::string_view view(const flatbuffers::String* text) {
-  return text == nullptr ? std::string_view{} : std::string_view(text->c_str(), text->size());
-}
-
-template <class T>
-std::optional<T> optional_of(const flatbuffers::Optional<T>& value) {
-  return value.has_value() ? std::optional<T>(*value) : std::nullopt;
-}
-
-template <class Vector>
-std::size_t size_of(const Vector* vector) {
-  return vector == nullptr ? 0 : vector->size();
-}
-
-// Enumerations come from a file: a number that we do not know becomes `fallback`, so that a newer writer cannot make us lie.
-template <class Enum>
-Enum enum_of(std::uint8_t value, Enum last, Enum fallback) {
-  return value <= static_cast<std::uint8_t>(last) ? static_cast<Enum>(value) : fallback;
-}
-
 Error corrupt(std::string_view what) { return {ErrorCode::kCorrupt, fmt::format("the snapshot is corrupt ({})", what)}; }
 
-}  // namespace
-
-namespace {
-
-// FlatBuffers' verifier checks where a vector's length stands, not where its structs do.
-template <class Struct>
-bool aligned(const flatbuffers::Vector<const Struct*>* rows) {
-  return size_of(rows) == 0 || reinterpret_cast<std::uintptr_t>(rows->Data()) % alignof(Struct) == 0;
-}
-
-bool aligned(const fbs::Numbers* n) {
+bool numbers_aligned(const fbs::Numbers* n) {
   return n == nullptr || (aligned(n->domains()) && aligned(n->totals()) && aligned(n->rates_interval()) && aligned(n->rates_minute()) &&
                           aligned(n->rates_five_minutes()));
 }
@@ -149,7 +120,7 @@ Result<std::vector<PartEntry>> open_file(std::span<const std::byte> file) {
 }  // namespace
 
 Result<Done> Snapshot::Impl::lay_out() {
-  if (!aligned(numbers)) return corrupt("a part does not fit its schema");
+  if (!numbers_aligned(numbers)) return corrupt("a part does not fit its schema");
   const std::size_t domains = inventory == nullptr ? 0 : size_of(inventory->domains());
   const auto tags_of = [this](flatbuffers::uoffset_t d) {
     return domain_tags != nullptr && d < size_of(domain_tags->domains()) ? domain_tags->domains()->Get(d)->tags() : nullptr;
@@ -195,22 +166,20 @@ Result<Snapshot> Snapshot::parse(std::span<const std::byte> bytes, unsigned part
   impl->keep_alive = std::move(keep_alive);
   if (auto s = open_part(bytes, *entries, PartKind::kHeader, impl->header); !s) return s.error();
   if (impl->header == nullptr) return corrupt("it has no header");
-  if ((parts & kPartInventory) != 0) {
-    if (auto s = open_part(bytes, *entries, PartKind::kInventory, impl->inventory); !s) return s.error();
-  }
-  if ((parts & kPartNumbers) != 0) {
-    if (auto s = open_part(bytes, *entries, PartKind::kNumbers, impl->numbers); !s) return s.error();
-  }
-  if ((parts & kPartHealth) != 0) {
-    if (auto s = open_part(bytes, *entries, PartKind::kHealth, impl->health); !s) return s.error();
-  }
-  if ((parts & kPartEvents) != 0) {
-    if (auto s = open_part(bytes, *entries, PartKind::kEvents, impl->events); !s) return s.error();
-  }
-  if ((parts & kPartTags) != 0) {
-    if (auto s = open_part(bytes, *entries, PartKind::kTags, impl->domain_tags); !s) return s.error();
-  }
+  if ((parts & kPartFlows) != 0) parts |= kPartInventory;  // whose rows they name
+  const auto wanted = [&](SnapshotPart which, PartKind kind, auto& table) -> Status {
+    return (parts & which) == 0 ? Status(Done{}) : open_part(bytes, *entries, kind, table);
+  };
+  if (auto s = wanted(kPartInventory, PartKind::kInventory, impl->inventory); !s) return s.error();
+  if (auto s = wanted(kPartNumbers, PartKind::kNumbers, impl->numbers); !s) return s.error();
+  if (auto s = wanted(kPartHealth, PartKind::kHealth, impl->health); !s) return s.error();
+  if (auto s = wanted(kPartEvents, PartKind::kEvents, impl->events); !s) return s.error();
+  if (auto s = wanted(kPartTags, PartKind::kTags, impl->domain_tags); !s) return s.error();
+  if (auto s = wanted(kPartFlows, PartKind::kFlows, impl->flows); !s) return s.error();
+  if (auto s = wanted(kPartAgents, PartKind::kAgents, impl->agents); !s) return s.error();
+  if (auto s = wanted(kPartHosts, PartKind::kHosts, impl->hosts); !s) return s.error();
   if (auto s = impl->lay_out(); !s) return s.error();
+  if (!impl->flows_fit()) return corrupt("a part does not fit its schema");
   return Snapshot(std::move(impl));
 }
 

@@ -145,6 +145,9 @@ Layout lay_out(const EncodedSnapshot& snapshot) {
   add(PartKind::kHealth, snapshot.health);
   add(PartKind::kEvents, snapshot.events);
   add(PartKind::kTags, snapshot.tags);
+  add(PartKind::kFlows, snapshot.flows);
+  add(PartKind::kAgents, snapshot.agents);
+  add(PartKind::kHosts, snapshot.hosts);
   std::uint64_t at = sizeof(FileHead) + entries.size() * sizeof(PartEntry);
   const std::size_t front_size = at;
   for (PartEntry& entry : entries) {
@@ -259,6 +262,53 @@ EncodedPart encode_events(const std::vector<Event>& events, std::uint64_t last_s
   return finish(b);
 }
 
+EncodedPart encode_flows(const FlowRows& f) {
+  Builder b =
+      part_builder(512 + sizeof(VnicFlowSums) * f.vnics.size() + sizeof(ProtocolFlowSums) * f.protocols.size() +
+                   sizeof(ServiceFlowSums) * f.services.size() + sizeof(ConversationSums) * f.conversations.size() + 128 * f.drops.size());
+  std::vector<flatbuffers::Offset<fbs::Drop>> drops;
+  for (const DropSums& d : f.drops) {
+    const auto reason = b.CreateSharedString(d.reason);
+    drops.push_back(fbs::CreateDrop(b, nullable(d.vnic), static_cast<std::uint8_t>(d.direction), reason, d.packets, d.octets,
+                                    d.recent_packets, d.since));
+  }
+  const auto drop_vector = b.CreateVector(drops);
+  const auto networks = b.CreateVectorOfStrings(f.networks);
+  const auto vnics = structs<fbs::VnicFlows>(b, f.vnics);
+  const auto protocols = structs<fbs::ProtocolFlows>(b, f.protocols);
+  const auto services = structs<fbs::ServiceFlows>(b, f.services);
+  const auto conversations = structs<fbs::Conversation>(b, f.conversations);
+  b.Finish(fbs::CreateFlows(b, f.covered_s, f.samples, f.packets, f.octets, f.unattributed_packets, f.unattributed_octets, vnics, protocols,
+                            services, conversations, networks, drop_vector));
+  return finish(b);
+}
+
+EncodedPart encode_agents(const std::vector<AgentStatus>& agents) {
+  Builder b = part_builder(64 + 256 * agents.size());
+  std::vector<flatbuffers::Offset<fbs::Agent>> out;
+  for (const AgentStatus& a : agents) {
+    const auto address = b.CreateString(a.address);
+    const auto sender = b.CreateString(a.sender);
+    const auto host = b.CreateString(a.host);
+    out.push_back(fbs::CreateAgent(b, address, a.sub_agent, sender, host, a.local, a.first, a.last, a.uptime_ms, a.datagrams, a.lost,
+                                   a.late, a.duplicates, a.restarts, a.samples, a.samples_lost, a.counter_samples, a.discarded_packets,
+                                   a.agent_drops, a.discard_drops, a.data_sources, a.sampling_rate, a.stated_rate));
+  }
+  b.Finish(fbs::CreateAgents(b, b.CreateVector(out)));
+  return finish(b);
+}
+
+EncodedPart encode_hosts(const std::vector<HostStatus>& hosts) {
+  Builder b = part_builder(64 + 128 * hosts.size());
+  std::vector<flatbuffers::Offset<fbs::Host>> out;
+  for (const HostStatus& h : hosts) {
+    const auto name = b.CreateString(h.name);
+    out.push_back(fbs::CreateHost(b, name, b.CreateString(h.address), h.last, h.domains, h.vnics));
+  }
+  b.Finish(fbs::CreateHosts(b, b.CreateVector(out)));
+  return finish(b);
+}
+
 std::vector<std::byte> assemble(const EncodedSnapshot& snapshot) {
   const Layout layout = lay_out(snapshot);
   std::vector<std::byte> out;
@@ -278,7 +328,9 @@ std::vector<std::byte> encode(const SnapshotContent& content) {
   const EncodedPart health = encode_health(content.health);
   const EncodedPart events = encode_events(content.events, content.events.empty() ? 0 : content.events.back().sequence);
   const EncodedPart tags = encode_tags(content.inventory);
-  return assemble({content.header, &inventory, &numbers, &health, &events, &tags});
+  const EncodedPart flows = content.flows ? encode_flows(*content.flows) : EncodedPart{};
+  const EncodedPart agents = encode_agents(content.agents);
+  return assemble({content.header, &inventory, &numbers, &health, &events, &tags, content.flows ? &flows : nullptr, &agents, nullptr});
 }
 
 void reseal(std::vector<std::byte>& file) {

@@ -13,6 +13,7 @@
 #include "core/result.hpp"
 #include "core/snapshot.hpp"
 #include "core/traffic/event_ring.hpp"
+#include "core/traffic/flow_rows.hpp"
 #include "core/traffic/inventory.hpp"
 #include "core/traffic/numbers.hpp"
 #include "core/types.hpp"
@@ -58,6 +59,9 @@ EncodedPart encode_numbers(const std::vector<DomainNumbers>& domains, const std:
 inline EncodedPart encode_numbers(const Numbers& numbers) { return encode_numbers(numbers.domains, numbers.totals, numbers.rates); }
 EncodedPart encode_health(const std::vector<ProbeHealth>& health);
 EncodedPart encode_events(const std::vector<Event>& events, std::uint64_t last_sequence);
+EncodedPart encode_flows(const FlowRows& flows);
+EncodedPart encode_agents(const std::vector<AgentStatus>& agents);  // sorted by address and sub-agent
+EncodedPart encode_hosts(const std::vector<HostStatus>& hosts);     // sorted by name and address
 
 // A whole file's octets; what tests, --once and the writer use.
 struct EncodedSnapshot {
@@ -67,6 +71,9 @@ struct EncodedSnapshot {
   const EncodedPart* health{nullptr};
   const EncodedPart* events{nullptr};
   const EncodedPart* tags{nullptr};
+  const EncodedPart* flows{nullptr};
+  const EncodedPart* agents{nullptr};
+  const EncodedPart* hosts{nullptr};
 };
 std::vector<std::byte> assemble(const EncodedSnapshot& snapshot);
 
@@ -77,6 +84,8 @@ struct SnapshotContent {
   Numbers numbers;
   std::vector<ProbeHealth> health;
   std::vector<Event> events;
+  std::optional<FlowRows> flows{};
+  std::vector<AgentStatus> agents{};
 };
 std::vector<std::byte> encode(const SnapshotContent& content);
 

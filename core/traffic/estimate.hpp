@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/flows.hpp"
+
 namespace vmtraffic {
 
 // What was sampled of one kind of packets. `scale`: how many packets each sample stood for (1: every packet was seen).
@@ -31,14 +33,6 @@ struct SampleSums {
     return *this;
   }
   friend bool operator==(const SampleSums&, const SampleSums&) = default;
-};
-
-struct Estimate {
-  double octets{0}, packets{0};
-  std::uint64_t samples{0};
-  // The true value lies within ± this share of the estimate in 95 of 100 cases; 0: every packet was seen; infinite: nothing was.
-  double packets_error_95{0}, octets_error_95{0};
-  friend bool operator==(const Estimate&, const Estimate&) = default;
 };
 
 // Packet sampling theory (Phaal and Panchen, "Packet Sampling Basics"): packets ± 196·√(1/n) %, octets ± 196·√((1 + cv²)/n) % with cv the

@@ -54,32 +54,10 @@ std::optional<ServiceKey> service_of(const Frame& frame) {
   return std::nullopt;
 }
 
-bool in_network(const IpAddress& address, const NamedNetwork& network) {
-  if (address.version != network.address.version) return false;
-  const std::size_t whole = network.prefix_length / 8;
-  if (!std::equal(address.octets.begin(), address.octets.begin() + static_cast<std::ptrdiff_t>(whole), network.address.octets.begin()))
-    return false;
-  const unsigned rest = network.prefix_length % 8;
-  if (rest == 0) return true;
-  const auto mask = static_cast<std::uint8_t>(0xFF << (8 - rest));
-  return ((address.octets[whole] ^ network.address.octets[whole]) & mask) == 0;
-}
-
 }  // namespace
 
-std::string_view name_of(TrafficClass c) {
-  constexpr std::array<std::string_view, kTrafficClassCount> kNames{"tcp", "udp",      "icmp", "icmpv6", "sctp",
-                                                                    "esp", "other-ip", "arp",  "other"};
-  return kNames[static_cast<std::size_t>(c)];
-}
-
 FlowLedger::FlowLedger(Limits limits, std::vector<NamedNetwork> networks)
-    : limits_(limits), networks_(std::move(networks)), conversations_(limits.conversations) {
-  for (NamedNetwork& network : networks_) {
-    const std::uint8_t longest = network.address.version == 4 ? 32 : 128;
-    network.prefix_length = std::min(network.prefix_length, longest);
-  }
-}
+    : limits_(limits), networks_(std::move(networks)), conversations_(limits.conversations) {}
 
 FlowLedger::~FlowLedger() = default;
 
@@ -170,7 +148,8 @@ Peer FlowLedger::peer_of(const Frame& frame, Direction direction, const std::opt
   const IpAddress& address = direction == Direction::kTx ? frame.ip->dst : frame.ip->src;
   const NamedNetwork* longest = nullptr;
   for (const NamedNetwork& network : networks_) {
-    if (in_network(address, network) && (longest == nullptr || network.prefix_length > longest->prefix_length)) longest = &network;
+    if (!network.network.contains(address)) continue;
+    if (longest == nullptr || network.network.prefix_length > longest->network.prefix_length) longest = &network;
   }
   if (longest != nullptr) return {PeerKind::kNetwork, static_cast<std::uint32_t>(longest - networks_.data()), {}};
   return {PeerKind::kAddress, 0, address};

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/flows.hpp"
 #include "core/traffic/estimate.hpp"
 #include "core/traffic/heavy_table.hpp"
 #include "core/traffic/inventory.hpp"
@@ -24,12 +25,6 @@
 #include "core/wire/packet.hpp"
 
 namespace vmtraffic {
-
-enum class Direction : std::uint8_t { kRx = 0, kTx = 1 };  // the guest's
-inline constexpr std::size_t kDirectionCount = 2;
-
-// How an agent's sample came to its vNIC; the higher the nearer.
-enum class AttributedBy : std::uint8_t { kNothing = 0, kOuterMac = 1, kInnerMac = 2, kPort = 3 };
 
 // What the ledger is asked to account for: one packet as an agent saw it.
 struct SampledPacket {
@@ -41,8 +36,6 @@ struct SampledPacket {
   std::uint32_t input{0}, output{0};  // ifIndex; 0: not known, or several
 };
 
-enum class PeerKind : std::uint8_t { kNone = 0, kVnic = 1, kAddress = 2, kNetwork = 3 };
-
 // The other end of a conversation.
 struct Peer {
   PeerKind kind{PeerKind::kNone};
@@ -51,15 +44,14 @@ struct Peer {
   friend bool operator==(const Peer&, const Peer&) = default;
   template <class H>
   friend H AbslHashValue(H h, const Peer& p) {
-    return H::combine(std::move(h), static_cast<std::uint8_t>(p.kind), p.number, p.address.version, p.address.octets);
+    return H::combine(std::move(h), static_cast<std::uint8_t>(p.kind), p.number, p.address);
   }
 };
 
 // A network that is named instead of its addresses.
 struct NamedNetwork {
   std::string name;
-  IpAddress address;
-  std::uint8_t prefix_length{0};
+  IpNetwork network;
   friend bool operator==(const NamedNetwork&, const NamedNetwork&) = default;
 };
 
@@ -80,22 +72,6 @@ struct RecentSums {
   SampleSums recent(Direction d) const {
     SampleSums sums = previous[static_cast<std::size_t>(d)];
     return sums += current[static_cast<std::size_t>(d)];
-  }
-};
-
-enum class TrafficClass : std::uint8_t { kTcp, kUdp, kIcmp, kIcmpv6, kSctp, kEsp, kOtherIp, kArp, kOther };
-inline constexpr std::size_t kTrafficClassCount = 9;
-std::string_view name_of(TrafficClass c);  // "tcp", "udp", …, "other-ip", "arp", "other"
-
-// The port that names the service: TCP and UDP alone.
-struct ServiceKey {
-  std::uint8_t protocol{0};
-  std::uint16_t port{0};
-  friend bool operator==(const ServiceKey&, const ServiceKey&) = default;
-  friend auto operator<=>(const ServiceKey&, const ServiceKey&) = default;
-  template <class H>
-  friend H AbslHashValue(H h, const ServiceKey& k) {
-    return H::combine(std::move(h), k.protocol, k.port);
   }
 };
 

@@ -7,24 +7,14 @@
 
 #include "core/sampler.hpp"
 #include "core/snapshot/restore.hpp"
+#include "tests/unit/snapshot_walk.hpp"
 
 namespace {
 
 using namespace vmtraffic;
 
-void walk(const Snapshot& s) {
-  std::uint64_t sum = s.info().host.size();
-  for (std::size_t i = 0; i < s.domain_count(); ++i) {
-    const DomainRow d = s.domain(i);
-    sum += d.name.size() + d.tags.size();
-    (void)s.find_domain(d.uuid);
-  }
-  for (std::size_t i = 0; i < s.vnic_count(); ++i) {
-    sum += s.vnic(i).tap.size();
-    for (const Window w : {Window::kInterval, Window::kMinute, Window::kFiveMinutes}) sum += s.rates(i, w).covered_s > 0 ? 1u : 0u;
-  }
-  for (std::size_t i = 0; i < s.health_count(); ++i) sum += s.health(i).counters.size();
-  for (std::size_t i = 0; i < s.event_count(); ++i) sum += s.event(i).domain.size();
+void read_all(const Snapshot& s) {
+  const std::uint64_t sum = walk(s);
   (void)inventory_of(s);
   (void)numbers_of(s);
   (void)events_of(s);
@@ -51,8 +41,8 @@ void walk(const Snapshot& s) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto* begin = reinterpret_cast<const std::byte*>(data);
   std::vector<std::byte> bytes(begin, begin + size);
-  if (const auto s = Snapshot::parse(bytes); s.ok()) walk(*s);
+  if (const auto s = Snapshot::parse(bytes); s.ok()) read_all(*s);
   reseal(bytes);
-  if (const auto s = Snapshot::parse(std::move(bytes)); s.ok()) walk(*s);
+  if (const auto s = Snapshot::parse(std::move(bytes)); s.ok()) read_all(*s);
   return 0;
 }

@@ -96,4 +96,138 @@ inline SnapshotContent small_snapshot() {
   return c;
 }
 
+// `packets` of `length` octets each way of the row, from samples that stand for `scale` packets each; half of it recent.
+inline FlowSums flow_sums(std::uint64_t samples, double scale, double length) {
+  FlowSums s;
+  s.total_samples = samples;
+  s.total_packets = static_cast<double>(samples) * scale;
+  s.total_octets = s.total_packets * length;
+  s.samples = static_cast<std::uint32_t>(samples / 2);
+  s.packets = static_cast<float>(s.samples * scale);
+  s.octets = static_cast<float>(s.samples * scale * length);
+  s.total_octets_error = s.total_packets_error = 0.125F;
+  s.octets_error = s.packets_error = 0.25F;
+  return s;
+}
+
+// The same host with two agents, and flows of its first vNIC (row 0) and of the third (row 2).
+inline SnapshotContent snapshot_with_flows() {
+  SnapshotContent c = small_snapshot();
+  FlowRows f;
+  f.covered_s = 80;
+  f.samples = 5000;
+  f.packets = 500'000;
+  f.octets = 4e8;
+  f.unattributed_packets = 25'000;
+  f.unattributed_octets = 1e7;
+  f.vnics.resize(3);
+  f.vnics[0] = {.since = 100 * kSecond,
+                .rx = flow_sums(1000, 100, 200),
+                .tx = flow_sums(2000, 100, 1000),
+                .foreign_mac = 3,
+                .rtt_us = 1500,
+                .rtt_variance_us = 250,
+                .min_rtt_us = 900,
+                .tcp_samples = 40,
+                .tcp_lossy = 2,
+                .tcp_retransmitting = 1,
+                .coverage_rx = 0.98F,
+                .coverage_tx = 1.01F,
+                .rx_agent = 1,
+                .tx_agent = 1,
+                .rx_by = AttributedBy::kPort,
+                .tx_by = AttributedBy::kPort};
+  f.vnics[2] = {.since = 200 * kSecond, .rx = flow_sums(10, 100, 64), .tx = {}, .rx_agent = 2, .rx_by = AttributedBy::kInnerMac};
+  f.protocols = {
+      {.since = 100 * kSecond, .rx = flow_sums(900, 100, 200), .tx = flow_sums(1900, 100, 1000), .vnic = 0, .protocol = TrafficClass::kTcp},
+      {.since = 150 * kSecond, .rx = flow_sums(100, 100, 200), .tx = flow_sums(100, 100, 1000), .vnic = 0, .protocol = TrafficClass::kUdp},
+      {.since = 200 * kSecond, .rx = flow_sums(10, 100, 64), .tx = {}, .vnic = 2, .protocol = TrafficClass::kIcmp}};
+  f.services = {
+      {.since = 100 * kSecond, .rx = flow_sums(900, 100, 200), .tx = flow_sums(1900, 100, 1000), .vnic = 0, .port = 443, .protocol = 6},
+      {.since = 150 * kSecond, .rx = flow_sums(100, 100, 200), .tx = flow_sums(100, 100, 1000), .vnic = 0, .port = 53, .protocol = 17}};
+  f.networks = {"backup", "office|=;'lan"};
+  f.conversations = {{.since = 100 * kSecond,
+                      .rx = flow_sums(600, 100, 200),
+                      .tx = flow_sums(1400, 100, 1000),
+                      .address = {192, 0, 2, 9},
+                      .vnic = 0,
+                      .port = 443,
+                      .protocol = 6,
+                      .kind = PeerKind::kAddress,
+                      .address_version = 4},
+                     {.since = 100 * kSecond,
+                      .rx = flow_sums(200, 100, 200),
+                      .tx = flow_sums(400, 100, 1000),
+                      .vnic = 0,
+                      .peer = 1,
+                      .port = 443,
+                      .protocol = 6,
+                      .kind = PeerKind::kNetwork},
+                     {.since = 150 * kSecond,
+                      .rx = flow_sums(100, 100, 200),
+                      .tx = flow_sums(100, 100, 1000),
+                      .vnic = 0,
+                      .peer = 2,
+                      .port = 53,
+                      .protocol = 17,
+                      .kind = PeerKind::kVnic},
+                     {.since = 200 * kSecond,
+                      .rx = flow_sums(10, 100, 64),
+                      .tx = {},
+                      .address = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5},
+                      .vnic = 2,
+                      .kind = PeerKind::kAddress,
+                      .address_version = 6}};
+  f.drops = {{.vnic = 0,
+              .direction = Direction::kTx,
+              .reason = "ttl_value_is_too_small",
+              .packets = 7,
+              .octets = 700,
+              .recent_packets = 2,
+              .since = 300 * kSecond},
+             {.vnic = std::nullopt,
+              .direction = Direction::kRx,
+              .reason = "no_buffer_space",
+              .packets = 1,
+              .octets = 64,
+              .recent_packets = 0,
+              .since = 400 * kSecond}};
+  c.flows = std::move(f);
+  c.agents = {{.address = "10.0.0.1",
+               .sub_agent = 0,
+               .sender = "127.0.0.1",
+               .host = "",
+               .local = true,
+               .first = 90 * kSecond,
+               .last = 999 * kSecond,
+               .uptime_ms = 5'000'000,
+               .datagrams = 900,
+               .lost = 3,
+               .late = 1,
+               .duplicates = 2,
+               .restarts = 1,
+               .samples = 4900,
+               .samples_lost = 12,
+               .counter_samples = 100,
+               .discarded_packets = 8,
+               .agent_drops = 5,
+               .discard_drops = 1,
+               .data_sources = 4,
+               .sampling_rate = 100.5,
+               .stated_rate = 100},
+              {.address = "2001:db8::2",
+               .sub_agent = 100000,
+               .sender = "2001:db8::2",
+               .host = "tor-1",
+               .first = 95 * kSecond,
+               .last = 998 * kSecond,
+               .uptime_ms = 77,
+               .datagrams = 50,
+               .samples = 100,
+               .data_sources = 48,
+               .sampling_rate = 2048,
+               .stated_rate = 2048}};
+  return c;
+}
+
 }  // namespace vmtraffic

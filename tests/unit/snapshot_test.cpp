@@ -7,6 +7,7 @@
 #include "core/snapshot/format.hpp"
 #include "core/snapshot/restore.hpp"
 #include "snapshot_fixture.hpp"
+#include "snapshot_walk.hpp"
 
 namespace vmtraffic {
 namespace {
@@ -15,25 +16,6 @@ Snapshot parsed(const SnapshotContent& content) {
   auto s = Snapshot::parse(encode(content));
   EXPECT_TRUE(s.ok()) << s.error().text;
   return std::move(s).value();
-}
-
-// Touches every row, so that a reader that trusts too much is caught by the sanitizers.
-std::uint64_t walk(const Snapshot& s) {
-  std::uint64_t sum = s.info().host.size() + s.last_event_sequence();
-  for (std::size_t i = 0; i < s.domain_count(); ++i) {
-    const DomainRow d = s.domain(i);
-    sum += d.name.size() + d.title.size() + d.tags.size() + d.cpu_time_ns.value_or(0);
-    for (const TagView& t : d.tags) sum += t.key.size() + t.value.size();
-  }
-  for (std::size_t i = 0; i < s.vnic_count(); ++i) {
-    const VnicRow v = s.vnic(i);
-    sum += v.tap.size() + v.rx.octets.value_or(0) + v.addresses.size();
-    for (const Window w : {Window::kInterval, Window::kMinute, Window::kFiveMinutes})
-      sum += static_cast<std::uint64_t>(s.rates(i, w).covered_s);
-  }
-  for (std::size_t i = 0; i < s.health_count(); ++i) sum += s.health(i).name.size() + s.health(i).counters.size();
-  for (std::size_t i = 0; i < s.event_count(); ++i) sum += s.event(i).domain.size();
-  return sum;
 }
 
 TEST(Snapshot, GivesBackWhatWasWritten) {
@@ -75,7 +57,7 @@ TEST(Snapshot, RowsAreInTheGuestsWords) {
 }
 
 TEST(Snapshot, ReadsOnlyThePartsAskedFor) {
-  const auto bytes = encode(small_snapshot());
+  const auto bytes = encode(snapshot_with_flows());
   const auto s = Snapshot::parse(bytes, kPartHealth);
   ASSERT_TRUE(s.ok());
   EXPECT_EQ(s->domain_count(), 0u);
@@ -92,7 +74,7 @@ TEST(Snapshot, AnEmptyHostIsNoError) {
 }
 
 TEST(Snapshot, TruncatedAtEveryLengthIsRefused) {
-  const auto bytes = encode(small_snapshot());
+  const auto bytes = encode(snapshot_with_flows());
   for (std::size_t n = 0; n < bytes.size(); ++n) {
     const auto s = Snapshot::parse(std::vector(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n)));
     ASSERT_FALSE(s.ok()) << n;
@@ -101,7 +83,7 @@ TEST(Snapshot, TruncatedAtEveryLengthIsRefused) {
 }
 
 TEST(Snapshot, EveryFlippedOctetIsNoticed) {
-  const auto good = encode(small_snapshot());
+  const auto good = encode(snapshot_with_flows());
   for (std::size_t n = 0; n < good.size(); ++n) {
     for (const unsigned flip : {0x01u, 0x80u, 0xFFu}) {
       auto bytes = good;
@@ -113,7 +95,7 @@ TEST(Snapshot, EveryFlippedOctetIsNoticed) {
 
 // With the checksums made to fit, the verifier alone stands between hostile octets and us.
 TEST(Snapshot, WhatTheVerifierLetsThroughCanBeWalked) {
-  const auto good = encode(small_snapshot());
+  const auto good = encode(snapshot_with_flows());
   FileHead head{};
   std::memcpy(&head, good.data(), sizeof(head));
   std::uint64_t survivors = 0;

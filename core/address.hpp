@@ -1,0 +1,40 @@
+// IP addresses and networks of either version, as plain values. MAC addresses are in core/types.hpp.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vmtraffic {
+
+struct IpAddress {
+  std::uint8_t version{0};                // 4, 6, or 0: none known
+  std::array<std::uint8_t, 16> octets{};  // an IPv4 address has the first four, the others are 0
+
+  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  bool known() const { return version != 0; }
+  std::string text() const;  // "10.0.0.1", "2001:db8::1" (RFC 5952), "unknown"
+  static std::optional<IpAddress> parse(std::string_view text);
+
+  template <class H>
+  friend H AbslHashValue(H h, const IpAddress& a) {
+    return H::combine(std::move(h), a.version, a.octets);
+  }
+};
+
+// An address and the number of its leading bits that count. A network's own host bits are 0.
+struct IpNetwork {
+  IpAddress address;
+  std::uint8_t prefix_length{0};  // up to 32 or 128
+
+  friend auto operator<=>(const IpNetwork&, const IpNetwork&) = default;
+  bool contains(const IpAddress& other) const;
+  std::string text() const;  // "10.0.0.0/8"
+  // "10.0.0.0/8", "2001:db8::/32", or an address alone. Nothing where a host bit is set: what was meant is not known then.
+  static std::optional<IpNetwork> parse(std::string_view text);
+};
+
+}  // namespace vmtraffic

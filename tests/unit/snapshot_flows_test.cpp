@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "core/snapshot.hpp"
+#include "snapshot_fixture.hpp"
+
+namespace vmtraffic {
+namespace {
+
+Snapshot parsed(const SnapshotContent& content, unsigned parts = kAllParts) {
+  auto s = Snapshot::parse(encode(content), parts);
+  EXPECT_TRUE(s.ok()) << s.error().text;
+  return std::move(s).value();
+}
+
+FlowEstimate estimate(std::uint64_t samples, double scale, double length) {
+  const auto half = static_cast<double>(samples / 2);
+  return {{static_cast<double>(samples) * scale * length, static_cast<double>(samples) * scale, samples, 0.125, 0.125},
+          {half * scale * length, half * scale, samples / 2, 0.25, 0.25}};
+}
+
+TEST(SnapshotFlows, RowsAreThoseThatWereWritten) {
+  const Snapshot s = parsed(snapshot_with_flows());
+  const auto info = s.flows();
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->covered_s, 80);
+  EXPECT_EQ(info->samples, 5000U);
+  EXPECT_EQ(info->unattributed_packets, 25'000);
+  const auto web = s.vnic_flows(0);
+  ASSERT_TRUE(web);
+  EXPECT_EQ(web->all, (FlowBothWays{100 * kSecond, estimate(1000, 100, 200), estimate(2000, 100, 1000)}));
+  EXPECT_FLOAT_EQ(static_cast<float>(*web->coverage_rx), 0.98F);
+  EXPECT_EQ(web->rx_by, AttributedBy::kPort);
+  EXPECT_EQ(web->rx_agent, std::optional<std::size_t>(0));
+  EXPECT_EQ(web->foreign_mac, 3U);
+  ASSERT_TRUE(web->tcp);
+  EXPECT_EQ(web->tcp->rtt_us, 1500);
+  const auto off = s.vnic_flows(2);
+  ASSERT_TRUE(off);
+  EXPECT_EQ(off->rx_agent, std::optional<std::size_t>(1));
+  EXPECT_EQ(off->tx_agent, std::nullopt);
+  EXPECT_EQ(off->coverage_rx, std::nullopt);
+  EXPECT_EQ(off->tcp, std::nullopt);
+  EXPECT_EQ(s.vnic_flows(3), std::nullopt);
+
+  ASSERT_EQ(s.protocol_count(), 3U);
+  EXPECT_EQ(s.protocol(1).protocol, TrafficClass::kUdp);
+  EXPECT_EQ(s.protocol(2).vnic, 2U);
+  ASSERT_EQ(s.service_count(), 2U);
+  EXPECT_EQ(s.service(1).service, (ServiceKey{17, 53}));
+  ASSERT_EQ(s.conversation_count(), 4U);
+  EXPECT_EQ(s.conversation(0).address.text(), "192.0.2.9");
+  EXPECT_EQ(s.conversation(0).service.text(), "tcp/443");
+  EXPECT_EQ(s.conversation(1).network, "office|=;'lan");
+  EXPECT_EQ(s.conversation(2).peer_vnic, 2U);
+  EXPECT_EQ(s.conversation(2).service.text(), "udp/53");
+  EXPECT_EQ(s.conversation(3).address.text(), "2001:db8::5");
+  EXPECT_EQ(s.conversation(3).service.text(), "");
+  ASSERT_EQ(s.drop_count(), 2U);
+  EXPECT_EQ(s.drop(0).reason, "ttl_value_is_too_small");
+  EXPECT_EQ(s.drop(0).vnic, std::optional<std::size_t>(0));
+  EXPECT_EQ(s.drop(0).direction, Direction::kTx);
+  EXPECT_EQ(s.drop(1).vnic, std::nullopt);
+  ASSERT_EQ(s.agent_count(), 2U);
+  EXPECT_EQ(s.agent(0).address, "10.0.0.1");
+  EXPECT_EQ(s.agent(0).lost, 3U);
+  EXPECT_TRUE(s.agent(0).local);
+  EXPECT_EQ(s.agent(1).sub_agent, 100000U);
+  EXPECT_EQ(s.agent(1).host, "tor-1");
+}
+
+TEST(SnapshotFlows, NothingIsNotZero) {
+  const Snapshot none = parsed(small_snapshot());
+  EXPECT_EQ(none.flows(), std::nullopt);
+  EXPECT_EQ(none.vnic_flows(0), std::nullopt);
+  EXPECT_EQ(none.conversation_count(), 0U);
+  const Snapshot not_asked = parsed(snapshot_with_flows(), kPartInventory | kPartNumbers);
+  EXPECT_EQ(not_asked.flows(), std::nullopt);
+  EXPECT_EQ(not_asked.agent_count(), 0U);
+}
+
+// What a collector of ours never writes: rows of vNICs that the inventory has not.
+TEST(SnapshotFlows, RowsThatNameNoVnicAreRefused) {
+  const auto refused = [](auto edit) {
+    SnapshotContent c = snapshot_with_flows();
+    edit(*c.flows);
+    const auto s = Snapshot::parse(encode(c), kPartFlows);
+    return !s.ok() && s.error().code == ErrorCode::kCorrupt;
+  };
+  EXPECT_TRUE(refused([](FlowRows& f) { f.protocols[0].vnic = 3; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.services[0].vnic = 3; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.conversations[0].vnic = 3; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.conversations[2].peer = 3; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.conversations[1].peer = 2; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.drops[0].vnic = 3; }));
+  EXPECT_FALSE(refused([](FlowRows&) {}));
+}
+
+class HostIndex : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "hostsXXXXXX";
+    directory_ = mkdtemp(name.data());
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void write(const std::vector<HostStatus>& hosts) {
+    ASSERT_TRUE(prepare_runtime_directory(hosts_directory(directory_)).ok());
+    const EncodedPart part = encode_hosts(hosts);
+    EncodedSnapshot index;
+    index.header = small_snapshot().header;
+    index.hosts = &part;
+    ASSERT_TRUE(publish(hosts_directory(directory_), index).ok());
+  }
+  std::filesystem::path directory_;
+};
+
+TEST_F(HostIndex, AHostIsFoundByNameAndByAddress) {
+  write({{"hv-2", "10.0.0.2", 5 * kSecond, 3, 4}, {"twin", "10.0.0.3", 0, 0, 0}, {"twin", "10.0.0.4", 0, 0, 0}});
+  EXPECT_EQ(*find_host(directory_, "hv-2"), directory_ / "hosts" / "10.0.0.2");
+  EXPECT_EQ(*find_host(directory_, "10.0.0.4"), directory_ / "hosts" / "10.0.0.4");
+  EXPECT_EQ(find_host(directory_, "twin").error().text, "several hosts are called twin: name one by its agent's address");
+  EXPECT_EQ(find_host(directory_, "hv-9").error().text,
+            "no host hv-9 among the 3 known: hv-2 (10.0.0.2), twin (10.0.0.3), twin (10.0.0.4)");
+}
+
+TEST_F(HostIndex, WithoutOneNoHostIsKnown) {
+  const auto found = find_host(directory_, "hv-2");
+  EXPECT_EQ(found.error().code, ErrorCode::kMissing);
+  EXPECT_EQ(found.error().text, "no other host is known at " + directory_.string() + ": no sFlow agent has described one");
+}
+
+}  // namespace
+}  // namespace vmtraffic
