@@ -5,11 +5,13 @@
 #include <cstdlib>
 
 #include "core/text.hpp"
+#include "plugins/collectd/flow_values.hpp"
 
 namespace vmtraffic::collectd {
 namespace {
 
 constexpr std::size_t kBatchDomains = 32;
+constexpr std::size_t kBatchDomainsWithFlows = 8;  // each makes several times as many lists
 
 struct Reason {
   std::string kind;  // what does not change from one look to the next
@@ -21,7 +23,8 @@ Reason stale_reason(const Snapshot& snapshot, const Feed::Settings& settings) {
   const auto age = snapshot.age(settings.clock);
   Reason reason{"stale", fmt::format("the snapshot in {} was not sampled since this boot", directory)};
   if (age) reason.text = fmt::format("the snapshot in {} is {} s old", directory, *age / kSecond);
-  const auto holder = settings.lease_holder ? settings.lease_holder() : std::nullopt;
+  if (!settings.lease_holder) return reason;
+  const auto holder = settings.lease_holder();
   if (!holder) return {reason.kind, reason.text + " and nobody collects (no process holds the lease)"};
   reason.kind += fmt::format(" {} {}", holder->pid, holder->stopped);
   reason.text += fmt::format("; its lease is held by pid {} ({}), which {}", holder->pid, printable(holder->command),
@@ -62,14 +65,17 @@ void Feed::deliver(const std::shared_ptr<const Snapshot>& snapshot, const Sink& 
   const SnapshotInfo info = snapshot->info();
   const DomainNames names = name_domains(*snapshot, settings_.mapping.naming);
   const Timeline::Stamp stamp = timeline_.advance(info.sampled_boottime, info.sampled_walltime);
-  if (stamp.stepped != 0) {
+  // The clock is that of this host, whose own feed tells of it.
+  if (stamp.stepped != 0 && settings_.mapping.naming.hypervisor.empty()) {
     out.log.push_back({LogLevel::kWarning,
                        fmt::format("the wall clock was set {} by {} s; values go on {}", stamp.stepped < 0 ? "back" : "forward",
                                    std::abs(stamp.stepped) / kSecond,
                                    stamp.time == info.sampled_walltime ? "with the new time" : "without a gap and drift to the new time")});
   }
-  for (std::size_t first = 0; first < snapshot->domain_count(); first += kBatchDomains) {
-    sink(to_values(*snapshot, names, settings_.mapping, stamp.time, first, kBatchDomains));
+  const FlowIndex flows = settings_.mapping.flows && settings_.mapping.interfaces ? FlowIndex(*snapshot) : FlowIndex();
+  const std::size_t batch = flows.empty() ? kBatchDomains : kBatchDomainsWithFlows;
+  for (std::size_t first = 0; first < snapshot->domain_count(); first += batch) {
+    sink(to_values({*snapshot, names, flows}, settings_.mapping, stamp.time, first, batch));
   }
   if (settings_.persistent_notification) {
     out.notifications = state_notifications(*snapshot, names, settings_.mapping, stamp.time);
@@ -87,7 +93,7 @@ void Feed::add_events(const Snapshot& snapshot, const DomainNames& names, Delive
     out.log.push_back({LogLevel::kWarning, text});
     out.notifications.push_back({.severity = Severity::kWarning,
                                  .message = text,
-                                 .host = settings_.mapping.naming.hostname,
+                                 .host = safe_part(settings_.mapping.naming.hostname),
                                  .plugin = settings_.mapping.naming.plugin,
                                  .plugin_instance = {},
                                  .type = "domain_state",

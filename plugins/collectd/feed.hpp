@@ -41,7 +41,7 @@ class Feed {
     std::filesystem::path directory;  // for messages
     Nanoseconds patience{0};          // after the start, a snapshot may be missing or old for so long without a complaint
     Clock clock;
-    std::function<std::optional<LeaseHolder>()> lease_holder;
+    std::function<std::optional<LeaseHolder>()> lease_holder;  // empty: not told of
   };
   using Look = Result<std::shared_ptr<const Snapshot>>;
 

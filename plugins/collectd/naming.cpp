@@ -52,10 +52,23 @@ std::string joined(const std::vector<NameWord>& words, const Subject& subject, c
   return out;
 }
 
+bool says_hostname(const Naming& naming) {
+  return std::find(naming.host.begin(), naming.host.end(), NameWord::kHostname) != naming.host.end();
+}
+
+// What stands before the instance of another host's domain. Where an instance is a text that tenants choose, the border has a backslash,
+// which no text of theirs can have: it would be doubled. So no domain of this host can take the name of another's.
+std::string before_instance(const Naming& naming) {
+  if (naming.hypervisor.empty() || says_hostname(naming)) return "";
+  const std::string host = escaped(naming.hypervisor, "/");
+  if (naming.instance.empty()) return host;
+  return host + (std::any_of(naming.instance.begin(), naming.instance.end(), is_free) ? "\\:" : ":");
+}
+
 DomainName name_of(const Subject& subject, const Naming& naming) {
   const std::string uuid = subject.uuid.text();
   return {fitted(joined(naming.host, subject, naming, uuid), kMaxPartOctets),
-          fitted(joined(naming.instance, subject, naming, uuid), kMaxPartOctets)};
+          fitted(before_instance(naming) + joined(naming.instance, subject, naming, uuid), kMaxPartOctets)};
 }
 
 // The part that tells domains apart: the instance where there is one.
@@ -103,6 +116,15 @@ DomainNames name_domains(const Snapshot& snapshot, const Naming& naming) {
 
 DomainName name_gone_domain(const DomainUuid& uuid, std::string_view name, const Naming& naming) {
   return name_of({uuid, name, std::nullopt}, naming);
+}
+
+std::string peer_name(const DomainName& name, const Naming& naming) {
+  const std::string before = before_instance(naming);
+  std::string instance = name.instance.starts_with(before) ? name.instance.substr(before.size()) : name.instance;
+  if (instance.starts_with(':') && naming.instance.empty()) instance.erase(0, 1);  // a UUID that was appended to the host's name
+  const bool host_tells = std::any_of(naming.host.begin(), naming.host.end(), [](NameWord word) { return word != NameWord::kHostname; });
+  if (!host_tells) return instance;
+  return instance.empty() ? name.host : name.host + ":" + instance;
 }
 
 std::vector<std::string> interface_names(const VnicRow& vnic) {

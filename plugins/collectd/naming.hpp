@@ -21,11 +21,14 @@ enum class InterfaceFormat { kName, kAddress, kNumber };
 
 struct Naming {
   std::string plugin{"vmtraffic"};
-  std::string hostname;                         // collectd's own Hostname
+  std::string hostname;                         // collectd's own Hostname; for the domains of another host that host's name
   std::vector<NameWord> host{NameWord::kName};  // joined with ':'
   std::vector<NameWord> instance;               // empty: no plugin instance
   InterfaceFormat interface { InterfaceFormat::kAddress };
   std::string metadata_tag{"nova.instance"};  // what `metadata` stands for
+  // The other host whose domains these are; empty: this one. Stands before the plugin instance, unless `host` says it already: two ends of
+  // a migration have one name and UUID.
+  std::string hypervisor{};
   friend bool operator==(const Naming&, const Naming&) = default;
 };
 
@@ -44,6 +47,9 @@ DomainNames name_domains(const Snapshot& snapshot, const Naming& naming);
 
 // A domain that is in no snapshot any more; clashes cannot be seen.
 DomainName name_gone_domain(const DomainUuid& uuid, std::string_view name, const Naming& naming);
+
+// A domain as its neighbours on the same host call it: without the host's names. A vNIC's MAC behind it makes it unique.
+std::string peer_name(const DomainName& name, const Naming& naming);
 
 // The three names of a vNIC as virt knows them: tap (empty: none now), MAC, "interface-N" from 1.
 std::vector<std::string> interface_names(const VnicRow& vnic);

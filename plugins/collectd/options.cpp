@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 #include "core/text.hpp"
@@ -224,6 +225,33 @@ void read_runtime_directory(Reading& r) {
   if (const auto path = read_path(r)) r.options.runtime_directory = *path;
 }
 
+void read_flows(Reading& r) { read_flag(r, r.options.mapping.flows); }
+
+void read_flow_top(Reading& r) {
+  constexpr double kMost = 100;
+  const auto number = r.take(read_number(r.item, 0, kMost));
+  if (!number) return;
+  if (*number != std::floor(*number)) return r.fault("takes a whole number");
+  r.options.mapping.flow_top = static_cast<std::size_t>(*number);
+}
+
+void read_hosts(Reading& r) {
+  const auto words = read_words(r.item);
+  const auto keyword = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+    return equal_ignoring_case(word, "all") || equal_ignoring_case(word, "local");
+  });
+  HostSelection& hosts = r.options.hosts;
+  if (words.empty()) return r.fault("takes \"all\", \"local\", or names or addresses of hosts");
+  if (keyword == words.end()) {
+    hosts.all = false;
+    hosts.names.insert(hosts.names.end(), words.begin(), words.end());
+  } else if (words.size() > 1) {
+    r.fault(fmt::format("\"{}\" stands alone", printable(*keyword)));
+  } else {
+    hosts = {.all = equal_ignoring_case(*keyword, "all"), .names = {}};
+  }
+}
+
 struct Option {
   std::string_view key;
   void (*read)(Reading&);
@@ -244,6 +272,9 @@ constexpr std::array kOptions{
     Option{"ReportNetworkInterfaces", read_report_interfaces},
     Option{"ExtraStats", read_extra_stats},
     Option{"PersistentNotification", read_persistent_notification},
+    Option{"Flows", read_flows},
+    Option{"FlowTop", read_flow_top},
+    Option{"Hosts", read_hosts},
     Option{"RefreshInterval", read_refresh_interval},
     Option{"Instances", read_instances},
     Option{"BlockDevice", read_block_device},

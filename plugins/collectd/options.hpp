@@ -12,6 +12,7 @@
 
 #include "core/config.hpp"
 #include "plugins/collectd/option_item.hpp"
+#include "plugins/collectd/other_hosts.hpp"
 #include "plugins/collectd/values.hpp"
 
 namespace vmtraffic::collectd {
@@ -21,6 +22,7 @@ struct Options {
   bool config_file_named{false};  // then it must exist
   std::optional<std::filesystem::path> runtime_directory;
   Mapping mapping;
+  HostSelection hosts;
   bool persistent_notification{false};
 };
 

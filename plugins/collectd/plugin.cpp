@@ -21,33 +21,50 @@ constexpr cdtime_t kPollInterval = cdtime_t{1} << 29U;  // half a second
 
 constexpr std::chrono::milliseconds kBetweenBatches{1};
 
-// Reads the present snapshot and sends it; collects too, if nobody else on this host does.
+unsigned needed_parts(const Mapping& mapping) {
+  const unsigned parts = kPartInventory | kPartTags | kPartNumbers | kPartEvents;
+  return mapping.flows && mapping.interfaces ? parts | kPartFlows : parts;
+}
+
+Feed::Settings feed_settings(const Options& options, const Config& config) {
+  return {.mapping = options.mapping,
+          .persistent_notification = options.persistent_notification,
+          .directory = config.runtime_directory,
+          .patience = static_cast<Nanoseconds>((kStaleAfterIntervals * config.interval_s + 2) * 1e9),
+          .clock = system_clock(),
+          .lease_holder = [directory = config.runtime_directory] { return lease_holder(directory); }};
+}
+
+// Reads the present snapshot and sends it, and those of other hosts; collects too, if nobody else on this host does.
 class Plugin {
  public:
   Plugin(const Options& options, const Config& config)
-      : reader_(config.runtime_directory, kPartInventory | kPartTags | kPartNumbers | kPartEvents),
-        feed_({.mapping = options.mapping,
-               .persistent_notification = options.persistent_notification,
-               .directory = config.runtime_directory,
-               .patience = static_cast<Nanoseconds>((kStaleAfterIntervals * config.interval_s + 2) * 1e9),
-               .clock = system_clock(),
-               .lease_holder = [directory = config.runtime_directory] { return lease_holder(directory); }}),
+      : reader_(config.runtime_directory, needed_parts(options.mapping)),
+        feed_(feed_settings(options, config)),
+        others_({.feed = feed_settings(options, config), .hosts = options.hosts, .parts = needed_parts(options.mapping)}),
         collector_({.config = config, .program = "collectd", .log = log_line}) {}
 
   Status start() { return collector_.start(); }
   void read() {
-    const Delivery delivery = feed_.poll(reader_.poll(), [](const std::vector<ValueList>& batch) {
-      dispatch(batch);
-      // Lets collectd's writers drain their queue, which holds a copy of every list and of its metadata: megabytes for a thousand domains.
-      std::this_thread::sleep_for(kBetweenBatches);
-    });
+    const auto look = reader_.poll();
+    deliver(feed_.poll(look, send));
+    deliver(others_.poll(look, send));
+  }
+
+ private:
+  static void send(const std::vector<ValueList>& batch) {
+    dispatch(batch);
+    // Lets collectd's writers drain their queue, which holds a copy of every list and of its metadata: megabytes for a thousand domains.
+    std::this_thread::sleep_for(kBetweenBatches);
+  }
+  static void deliver(const Delivery& delivery) {
     for (const LogLine& line : delivery.log) log_line(line.level, line.text);
     for (const Notification& notification : delivery.notifications) dispatch(notification);
   }
 
- private:
   SnapshotReader reader_;
   Feed feed_;
+  OtherHosts others_;
   Collector collector_;
 };
 

@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "core/text.hpp"
+#include "plugins/collectd/flow_values.hpp"
 
 namespace vmtraffic::collectd {
 namespace {
@@ -39,10 +40,14 @@ std::optional<Value> derive(const std::optional<std::uint64_t>& total) {
 
 class Builder {
  public:
-  Builder(const Snapshot& snapshot, const Mapping& mapping, Nanoseconds time)
-      : snapshot_(snapshot), info_(snapshot.info()), mapping_(mapping), time_(time) {
+  Builder(const Source& source, const Mapping& mapping, Nanoseconds time)
+      : snapshot_(source.snapshot),
+        info_(source.snapshot.info()),
+        mapping_(mapping),
+        flows_{source.snapshot, source.names, mapping.naming, source.flows, mapping.flow_top} {
     prototype_.plugin = mapping.naming.plugin;
     prototype_.interval = info_.interval;
+    prototype_.time = time;
   }
 
   void add_domain(const DomainRow& domain, const DomainName& name) {
@@ -57,12 +62,11 @@ class Builder {
   std::vector<ValueList> take() { return std::move(lists_); }
 
  private:
-  void push(const char* type, const std::string& instance, std::vector<Value> values, Nanoseconds time) {
+  void push(const char* type, const std::string& instance, std::vector<Value> values) {
     ValueList list = prototype_;
     list.type = type;
     list.type_instance = instance;
     list.values = std::move(values);
-    list.time = time;
     lists_.push_back(std::move(list));
   }
 
@@ -73,9 +77,7 @@ class Builder {
     for (std::size_t i = 0; i < vnics.size(); ++i) {
       const VnicRow& vnic = vnics[i];
       if (!mapping_.selection.takes_interface(domain.name, interface_names(vnic))) continue;
-      // No news is no value: collectd would make a rate of zero of it, and a jump of the next.
-      if (vnic.held) continue;
-      if (vnic.seldom) prototype_.interval = interval_of(vnic);
+      if (vnic.held && flows_.index.empty()) continue;
       Metadata metadata = of_domain;
       add(metadata, "mac", vnic.key.mac.text());
       add(metadata, "tap", vnic.tap);
@@ -83,9 +85,16 @@ class Builder {
       add(metadata, "vnic_type", vmtraffic::name_of(vnic.type));
       add(metadata, "port_id", vnic.port_id);
       prototype_.metadata = std::make_shared<const Metadata>(std::move(metadata));
-      for (const CounterType& type : kCounterTypes) add_counter(type, vnic, instances[i]);
-      prototype_.interval = info_.interval;
+      // No news is no value: collectd would make a rate of zero of it, and a jump of the next.
+      if (!vnic.held) add_counters(vnic, instances[i]);
+      add_flow_values(flows_, vnic.index, instances[i], prototype_, lists_);
     }
+  }
+
+  void add_counters(const VnicRow& vnic, const std::string& instance) {
+    if (vnic.seldom) prototype_.interval = interval_of(vnic);
+    for (const CounterType& type : kCounterTypes) add_counter(type, vnic, instance);
+    prototype_.interval = info_.interval;
   }
 
   // As many intervals as lie between two readings of this vNIC.
@@ -100,11 +109,11 @@ class Builder {
     const auto rx = derive(vnic.rx.*type.counter);
     const auto tx = derive(vnic.tx.*type.counter);
     if (rx && tx) {
-      push(type.both, instance, {*rx, *tx}, time_);
+      push(type.both, instance, {*rx, *tx});
     } else if (rx) {
-      push(type.rx, instance, {*rx}, time_);
+      push(type.rx, instance, {*rx});
     } else if (tx) {
-      push(type.tx, instance, {*tx}, time_);
+      push(type.tx, instance, {*tx});
     }
   }
 
@@ -112,13 +121,13 @@ class Builder {
     const bool aged =
         domain.confirmed_boottime && info_.sampled_boottime - *domain.confirmed_boottime > kStaleAfterIntervals * info_.interval;
     if (aged) return;
-    push("domain_state", "", {static_cast<double>(domain.state), static_cast<double>(domain.state_reason)}, time_);
+    push("domain_state", "", {static_cast<double>(domain.state), static_cast<double>(domain.state_reason)});
   }
 
   const Snapshot& snapshot_;
   const SnapshotInfo info_;
   const Mapping& mapping_;
-  Nanoseconds time_;
+  const FlowContext flows_;
   ValueList prototype_;
   std::vector<ValueList> lists_;
 };
@@ -150,17 +159,21 @@ Metadata domain_metadata(const DomainRow& domain) {
   return metadata;
 }
 
-std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time,
-                                 std::size_t first, std::size_t count) {
-  Builder builder(snapshot, mapping, time);
-  const std::size_t domains = snapshot.domain_count();
+std::vector<ValueList> to_values(const Source& source, const Mapping& mapping, Nanoseconds time, std::size_t first, std::size_t count) {
+  Builder builder(source, mapping, time);
+  const std::size_t domains = source.snapshot.domain_count();
   const std::size_t end = first < domains ? first + std::min(count, domains - first) : first;
   for (std::size_t i = first; i < end; ++i) {
-    const DomainRow domain = snapshot.domain(i);
+    const DomainRow domain = source.snapshot.domain(i);
     if (!mapping.selection.takes_connection(domain.connection) || !mapping.selection.takes_domain(domain.name)) continue;
-    builder.add_domain(domain, names.names[i]);
+    builder.add_domain(domain, source.names.names[i]);
   }
   return builder.take();
+}
+
+std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time) {
+  const FlowIndex flows = mapping.flows ? FlowIndex(snapshot) : FlowIndex();
+  return to_values({snapshot, names, flows}, mapping, time, 0, snapshot.domain_count());
 }
 
 }  // namespace vmtraffic::collectd

@@ -4,6 +4,7 @@
 //   if_octets, if_packets, if_errors, if_dropped   per vNIC: rx, tx, the guest's directions
 //   if_rx_octets, …                                where only one direction is known
 //   domain_state                                   per domain, on request: state, reason
+// and what packet samples say of a vNIC, see flow_values.hpp.
 // virt's virt_cpu_total is not sent: CPU times cost libvirtd most of what virt costs, so they are read seldom (ADR 0005).
 // What the snapshot does not know is left out.
 #pragma once
@@ -44,12 +45,24 @@ struct Mapping {
   Selection selection;
   bool interfaces{true};     // ReportNetworkInterfaces
   bool domain_state{false};  // ExtraStats "domain_state"
+  bool flows{true};          // Flows: what packet samples say, where there are some
+  std::size_t flow_top{5};   // FlowTop: peers, and services, of a vNIC
 };
 
-// With `time`, ns since 1970, as the sample's time. Of all domains, or of those from `first` on, at most `count`: a thousand domains make
-// some megabytes of lists.
-std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time,
-                                 std::size_t first = 0, std::size_t count = static_cast<std::size_t>(-1));
+class FlowIndex;
+
+// What stays the same over a snapshot's batches.
+struct Source {
+  const Snapshot& snapshot;
+  const DomainNames& names;
+  const FlowIndex& flows;
+};
+
+// With `time`, ns since 1970, as the sample's time. Of the domains from `first` on, at most `count`: a thousand domains make some megabytes
+// of lists.
+std::vector<ValueList> to_values(const Source& source, const Mapping& mapping, Nanoseconds time, std::size_t first, std::size_t count);
+// Of all domains.
+std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time);
 
 // Who a domain is, for the metadata of values and notifications.
 Metadata domain_metadata(const DomainRow& domain);

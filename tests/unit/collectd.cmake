@@ -1,6 +1,8 @@
 vmtraffic_test(collectd_options_test SOURCES collectd_options_test.cpp LIBRARIES vmtraffic_collectd vmtraffic_core)
 vmtraffic_test(collectd_naming_test SOURCES collectd_naming_test.cpp LIBRARIES vmtraffic_collectd vmtraffic_core)
 vmtraffic_test(collectd_values_test SOURCES collectd_values_test.cpp LIBRARIES vmtraffic_collectd vmtraffic_core)
+vmtraffic_test(collectd_flows_test SOURCES collectd_flows_test.cpp LIBRARIES vmtraffic_collectd vmtraffic_core)
+vmtraffic_test(collectd_hosts_test SOURCES collectd_hosts_test.cpp LIBRARIES vmtraffic_collectd vmtraffic_core)
 vmtraffic_test(collectd_events_test SOURCES collectd_events_test.cpp LIBRARIES vmtraffic_collectd vmtraffic_core)
 vmtraffic_test(collectd_feed_test SOURCES collectd_feed_test.cpp LIBRARIES vmtraffic_collectd vmtraffic_core)
 

@@ -55,8 +55,8 @@ class World:
             f'[libvirt]\nuris = ["qemu+unix:///system?socket={self.root}/no-libvirtd"]\n')
         self.daemon = self.publisher = None
 
-    def publish(self, seconds=1.0):
-        self.publisher = subprocess.Popen([PUBLISHER, str(self.runtime), str(seconds)], stdin=subprocess.PIPE,
+    def publish(self, seconds=1.0, *more):
+        self.publisher = subprocess.Popen([PUBLISHER, str(self.runtime), str(seconds), *more], stdin=subprocess.PIPE,
                                           stdout=subprocess.PIPE, text=True)
         self.case.addCleanup(self.end_publisher)
         until(lambda: (self.runtime / "snapshot").exists(), 5, "the first snapshot")
@@ -176,6 +176,39 @@ class Values(unittest.TestCase):
 
     def sequence_of(self, published, time_s):
         return min(published, key=lambda s: abs(published[s] / 1e9 - float(time_s)))
+
+    def test_packet_samples_and_another_host(self):
+        world = World(self)
+        world.publish(1.0, "flows")
+        world.start('Domain "web"\nInterfaceDevice "web:vnet1"')
+        mac = "52:54:00:00:00:01"
+        until(lambda: len(world.files().get(f"web/vmtraffic/if_octets-{mac}:sampled", [])) >= 4
+              and len(world.files().get(f"web/vmtraffic-hv-2/if_octets-{mac}", [])) >= 4, 15, "four rows each")
+        world.stop()
+        published = world.end_publisher()
+        files = world.files()
+        peer = "vm:a\\x2f..\\x2fb \\x1b[31m\\x0a'\"=|;\\\\\\xff:52:54:00:00:00:02"
+        estimates = {f"web/vmtraffic/{type_}-{mac}:{what}" for type_ in ("if_octets", "if_packets")
+                     for what in ("sampled", "protocol:tcp", "service:tcp:443", "address:192.0.2.9", "network:back\\x2fup", peer)}
+        constant = {"gauge-%s:coverage_rx": 1.25, "gauge-%s:coverage_tx": 0.5, "gauge-%s:error_rx": 0, "gauge-%s:error_tx": 0,
+                    "latency-%s:rtt": 0.0015, "latency-%s:rtt_variance": 0.0005, "latency-%s:rtt_min": 0.001,
+                    "percent-%s:tcp_lossy": 25, "percent-%s:tcp_retransmitting": 0}
+        per_snapshot = {"derive-%s:samples_rx": 10, "derive-%s:samples_tx": 10, "if_tx_dropped-%s:drop:no\\x2froute": 1}
+        exact = {f"web/vmtraffic{host}/{type_}-{mac}" for host in ("", "-hv-2") for type_ in self.COUNTERS}
+        self.assertEqual(set(files), estimates | exact | {f"web/vmtraffic/{name % mac}" for name in (*constant, *per_snapshot)})
+        self.assertEqual({self.place(published, name, files[name]) for name in exact}, {1})
+        for name in estimates:
+            rx, tx = (100_000, 200_000) if "octets" in name else (1000, 1000)
+            for time_s, *values in files[name]:
+                sequence = self.sequence_of(published, time_s)
+                self.assertEqual([int(value) for value in values], [sequence * rx, sequence * tx], name)
+        for name, value in constant.items():
+            self.assertEqual({float(row[1]) for row in files[f"web/vmtraffic/{name % mac}"]}, {value}, name)
+        for name, step in per_snapshot.items():
+            self.assertEqual([int(row[1]) for row in files[f"web/vmtraffic/{name % mac}"]],
+                             [step * self.sequence_of(published, row[0]) for row in files[f"web/vmtraffic/{name % mac}"]], name)
+        self.assertNotIn("too old", world.text())
+        self.assertEqual(world.lines("no values: "), [])
 
     def test_names_and_plugin_of_virt(self):
         world = World(self)

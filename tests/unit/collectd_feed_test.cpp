@@ -87,11 +87,18 @@ TEST_F(FeedTest, EverySnapshotOnceWithItsOwnTimeAndInterval) {
 TEST_F(FeedTest, ManyDomainsGoOutInBatchesAndAll) {
   std::vector<Domain> domains;
   for (std::uint8_t n = 1; n <= 100; ++n) domains.push_back(make_domain(n, "vm" + std::to_string(n), {make_vnic(n, "")}));
-  const auto snapshot = make_snapshot(make_content(domains));
-  TestFeed feed = make_feed();
+  SnapshotContent content = make_content(domains);
   const Mapping mapping;
-  EXPECT_EQ(feed.poll(snapshot).values,
-            to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, content_.header.sampled_walltime));
+  for (const std::size_t lists : {400U, 1000U}) {
+    const auto snapshot = make_snapshot(content);
+    TestFeed feed = make_feed();
+    const auto values = feed.poll(snapshot).values;
+    EXPECT_EQ(values.size(), lists);
+    EXPECT_EQ(values, to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, content_.header.sampled_walltime));
+    VnicFlowSums sampled;
+    sampled.rx_by = sampled.tx_by = AttributedBy::kPort;
+    content.flows.emplace().vnics.assign(100, sampled);
+  }
 }
 
 TEST_F(FeedTest, AnOlderSnapshotOrACountThatBeganAnewNeitherRepeatsNorBlocks) {

@@ -81,6 +81,26 @@ TEST(Options, OurOwnOptions) {
   EXPECT_EQ(out.options.runtime_directory, "/run/other");
 }
 
+TEST(Options, FlowsAndHosts) {
+  const Options defaults;
+  EXPECT_TRUE(defaults.mapping.flows);
+  EXPECT_EQ(defaults.mapping.flow_top, 5U);
+  EXPECT_EQ(defaults.hosts, (HostSelection{.all = true, .names = {}}));
+  const Read out =
+      read({item("Flows", {false}), item("FlowTop", {0.0}), item("Hosts", {"hv-2 10.0.0.3"}), item("Hosts", {"hv-4", "hv-5"})});
+  EXPECT_EQ(out.remarks, Remarks{});
+  EXPECT_FALSE(out.options.mapping.flows);
+  EXPECT_EQ(out.options.mapping.flow_top, 0U);
+  EXPECT_EQ(out.options.hosts, (HostSelection{.all = false, .names = {"hv-2", "10.0.0.3", "hv-4", "hv-5"}}));
+  EXPECT_EQ(read({item("Hosts", {"hv-2"}), item("Hosts", {"Local"})}).options.hosts, (HostSelection{.all = false, .names = {}}));
+  EXPECT_EQ(read({item("Hosts", {"hv-2"}), item("Hosts", {"all"})}).options.hosts, (HostSelection{.all = true, .names = {}}));
+  const std::string at = "<Plugin vmtraffic>: ";
+  EXPECT_EQ(faults(item("FlowTop", {2.5})), Lines{at + "FlowTop 2.5: takes a whole number"});
+  EXPECT_EQ(faults(item("FlowTop", {101.0})), Lines{at + "FlowTop 101: takes a number from 0 to 100"});
+  EXPECT_EQ(faults(item("Hosts", {""})), Lines{at + R"(Hosts "": takes "all", "local", or names or addresses of hosts)"});
+  EXPECT_EQ(faults(item("Hosts", {"hv-2", "local"})), Lines{at + R"(Hosts "hv-2" "local": "local" stands alone)"});
+}
+
 TEST(Options, WordsMayStandInOneStringOrInSeveral) {
   const auto one = read({item("HostnameFormat", {"name uuid"})});
   const auto several = read({item("HostnameFormat", {"name", "uuid"})});
@@ -107,10 +127,11 @@ TEST(Options, FaultsNameThePlaceAndWhatWouldBeRight) {
   EXPECT_EQ(faults(item("HostnameFormt", {"name"})), Lines{at + R"(HostnameFormt "name": unknown option; HostnameFormat is meant?)"});
   EXPECT_EQ(
       faults(item("Fl\x1b[0m", {})),
-      Lines{at + "Fl\\x1b[0m: unknown option; known are ConfigFile, RuntimeDirectory, PluginName, Connection, Domain, InterfaceDevice, "
-                 "IgnoreSelected, HostnameFormat, PluginInstanceFormat, InterfaceFormat, HostnameMetadataNS, HostnameMetadataXPath, "
-                 "ReportNetworkInterfaces, ExtraStats, PersistentNotification, RefreshInterval, Instances, BlockDevice, BlockDeviceFormat, "
-                 "BlockDeviceFormatBasename, ReportBlockDevices"});
+      Lines{at +
+            "Fl\\x1b[0m: unknown option; known are ConfigFile, RuntimeDirectory, PluginName, Connection, Domain, InterfaceDevice, "
+            "IgnoreSelected, HostnameFormat, PluginInstanceFormat, InterfaceFormat, HostnameMetadataNS, HostnameMetadataXPath, "
+            "ReportNetworkInterfaces, ExtraStats, PersistentNotification, Flows, FlowTop, Hosts, RefreshInterval, Instances, BlockDevice, "
+            "BlockDeviceFormat, BlockDeviceFormatBasename, ReportBlockDevices"});
   EXPECT_EQ(faults({"Domain", {"x"}, true}), Lines{at + R"(Domain "x": is an option, not a block: write it on one line)"});
   EXPECT_EQ(faults(item("HostnameFormat", {"name", "nam"})),
             Lines{at + R"(HostnameFormat "name" "nam": "nam" is none of name, uuid, hostname, metadata)"});

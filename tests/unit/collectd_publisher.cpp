@@ -1,7 +1,8 @@
-// collectd_publisher DIRECTORY SECONDS: holds the lease and publishes a snapshot every so many seconds until its standard input ends,
-// saying for each one "sequence wall-time-ns" on standard output. Stands for the collector in collectd_daemon_test.py, so every value
+// collectd_publisher DIRECTORY SECONDS [flows]: holds the lease and publishes a snapshot every so many seconds until its standard input
+// ends, saying for each one "sequence wall-time-ns" on standard output. Stands for the collector in collectd_daemon_test.py, so every value
 // follows from the sequence s: the vNIC at place p (from 1) has totals s × 1000 × p + the metric's number, and event s says that the first
-// domain was started.
+// domain was started. With `flows` the first vNIC has packet samples too, s × 1000 packets each way of 100 octets received and 200 sent,
+// and there is another host, hv-2, with the same domains.
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -47,7 +48,70 @@ SnapshotContent content_of(std::uint64_t sequence, double interval_s, const Cloc
   return content;
 }
 
-int run(const std::string& directory, double interval_s) {
+FlowSums sums_of(std::uint64_t sequence, double length) {
+  FlowSums sums{.total_samples = sequence * 10, .samples = 100};
+  sums.total_packets = static_cast<double>(sequence) * 1000;
+  sums.total_octets = sums.total_packets * length;
+  return sums;
+}
+
+FlowRows flows_of(std::uint64_t sequence) {
+  const FlowSums rx = sums_of(sequence, 100);
+  const FlowSums tx = sums_of(sequence, 200);
+  FlowRows flows;
+  flows.vnics.resize(6);
+  flows.vnics[0] = {.rx = rx,
+                    .tx = tx,
+                    .rtt_us = 1500,
+                    .rtt_variance_us = 500,
+                    .min_rtt_us = 1000,
+                    .tcp_samples = 4,
+                    .tcp_lossy = 1,
+                    .coverage_rx = 1.25F,
+                    .coverage_tx = 0.5F,
+                    .rx_by = AttributedBy::kPort,
+                    .tx_by = AttributedBy::kPort};
+  flows.protocols = {{.rx = rx, .tx = tx, .vnic = 0, .protocol = TrafficClass::kTcp}};
+  flows.services = {{.rx = rx, .tx = tx, .vnic = 0, .port = 443, .protocol = 6}};
+  flows.networks = {"back/up"};
+  flows.conversations = {{.rx = rx, .tx = tx, .vnic = 0, .peer = 2, .kind = PeerKind::kVnic},
+                         {.rx = rx, .tx = tx, .address = {192, 0, 2, 9}, .vnic = 0, .kind = PeerKind::kAddress, .address_version = 4},
+                         {.rx = rx, .tx = tx, .vnic = 0, .peer = 0, .kind = PeerKind::kNetwork}};
+  flows.drops = {{.vnic = 0, .direction = Direction::kTx, .reason = "no/route", .packets = sequence}};
+  return flows;
+}
+
+Status publish_content(const std::string& directory, const SnapshotContent& content, std::uint64_t sequence) {
+  const EncodedPart inventory = encode_inventory(content.inventory);
+  const EncodedPart tags = encode_tags(content.inventory);
+  const EncodedPart numbers = encode_numbers(content.numbers);
+  const EncodedPart events = encode_events(content.events, sequence);
+  const EncodedPart flows = encode_flows(content.flows.value_or(FlowRows{}));
+  return publish(directory, {.header = content.header,
+                             .inventory = &inventory,
+                             .numbers = &numbers,
+                             .events = &events,
+                             .tags = &tags,
+                             .flows = content.flows ? &flows : nullptr});
+}
+
+// The index, and the one host that it lists.
+Status publish_other(const std::string& directory, SnapshotContent content, std::uint64_t sequence) {
+  const std::string address = "192.0.2.2";
+  const auto hosts = hosts_directory(directory);
+  const auto host = host_directory(directory, address);
+  for (const auto& path : {hosts, host}) {
+    if (const Status ready = prepare_runtime_directory(path); !ready.ok()) return ready;
+  }
+  content.flows.reset();
+  content.events.clear();
+  if (const Status done = publish_content(host, content, 0); !done.ok()) return done;
+  const EncodedPart index = encode_hosts({{.name = "hv-2", .address = address, .last = content.header.sampled_boottime}});
+  content.header.sequence = sequence;
+  return publish(hosts, {.header = content.header, .hosts = &index});
+}
+
+int run(const std::string& directory, double interval_s, bool with_flows) {
   const Clock clock = system_clock();
   if (const Status ready = prepare_runtime_directory(directory); !ready.ok()) {
     std::cerr << ready.error().text << '\n';
@@ -60,14 +124,11 @@ int run(const std::string& directory, double interval_s) {
   }
   pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   for (std::uint64_t sequence = 1;; ++sequence) {
-    const SnapshotContent content = content_of(sequence, interval_s, clock);
-    const EncodedPart inventory = encode_inventory(content.inventory);
-    const EncodedPart tags = encode_tags(content.inventory);
-    const EncodedPart numbers = encode_numbers(content.numbers);
-    const EncodedPart events = encode_events(content.events, sequence);
-    const EncodedSnapshot snapshot{
-        .header = content.header, .inventory = &inventory, .numbers = &numbers, .events = &events, .tags = &tags};
-    if (const Status done = publish(directory, snapshot); !done.ok()) {
+    SnapshotContent content = content_of(sequence, interval_s, clock);
+    if (with_flows) content.flows = flows_of(sequence);
+    Status done = with_flows ? publish_other(directory, content, sequence) : Status(Done{});
+    if (done.ok()) done = publish_content(directory, content, sequence);
+    if (!done.ok()) {
       std::cerr << done.error().text << '\n';
       return EXIT_FAILURE;
     }
@@ -80,9 +141,10 @@ int run(const std::string& directory, double interval_s) {
 }  // namespace vmtraffic::collectd
 
 int main(int count, char** words) {
-  if (count != 3) {
-    std::cerr << "usage: collectd_publisher DIRECTORY SECONDS\n";
+  const bool with_flows = count == 4 && std::string_view(words[3]) == "flows";
+  if (count != 3 && !with_flows) {
+    std::cerr << "usage: collectd_publisher DIRECTORY SECONDS [flows]\n";
     return EXIT_FAILURE;
   }
-  return vmtraffic::collectd::run(words[1], std::atof(words[2]));
+  return vmtraffic::collectd::run(words[1], std::atof(words[2]), with_flows);
 }
