@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <ctime>
 #include <limits>
 
@@ -58,7 +59,47 @@ std::string text(const Cell& cell) { return std::visit(Describe{}, cell); }
 
 Cell admin_string(std::string_view name) { return OctetString{shortened(printable(name), kAdminStringLimit)}; }
 
+Value text_if_any(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return admin_string(text);
+}
+
 Cell truth_value(bool value) { return Integer32{value ? 1 : 2}; }
+
+Cell unsigned32(std::uint64_t value) {
+  return Unsigned32{static_cast<std::uint32_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()))};
+}
+
+Value counter(std::optional<std::uint64_t> count) {
+  if (!count) return std::nullopt;
+  return Counter64{*count};
+}
+
+Value counter_of(double number, double factor) {
+  if (!(number >= 0)) return std::nullopt;  // a broken file
+  const double value = number * factor;
+  constexpr double kMost = 18446744073709549568.0;  // the largest double below 2^64
+  if (value >= kMost) return Counter64{std::numeric_limits<std::uint64_t>::max()};
+  return Counter64{static_cast<std::uint64_t>(std::round(value))};
+}
+
+Value unsigned32_of(double number, double factor) {
+  if (!(number >= 0)) return std::nullopt;
+  constexpr double kMost = std::numeric_limits<std::uint32_t>::max();
+  return Unsigned32{static_cast<std::uint32_t>(std::round(std::min(number * factor, kMost)))};
+}
+
+Cell mac_address(const MacAddress& mac) { return OctetString{{mac.octets.begin(), mac.octets.end()}}; }
+
+Value inet_address_type(const IpAddress& address) {
+  if (!address.known()) return std::nullopt;
+  return Integer32{address.version == 4 ? 1 : 2};
+}
+
+Value inet_address(const IpAddress& address) {
+  if (!address.known()) return std::nullopt;
+  return OctetString{{address.octets.begin(), address.octets.begin() + (address.version == 4 ? 4 : 16)}};
+}
 
 Cell duration(Nanoseconds span) {
   constexpr Nanoseconds kMost = std::numeric_limits<std::uint32_t>::max();
@@ -66,6 +107,11 @@ Cell duration(Nanoseconds span) {
 }
 
 Cell uptime(Nanoseconds boottime) { return TimeTicks{static_cast<std::uint32_t>(static_cast<std::uint64_t>(boottime / kTick))}; }
+
+Value covered_time(double seconds) {
+  if (!(seconds > 0 && seconds < 1e9)) return std::nullopt;
+  return duration(static_cast<Nanoseconds>(seconds * 1e9));
+}
 
 std::optional<Cell> date_and_time(Nanoseconds walltime) {
   if (walltime < 0) return std::nullopt;

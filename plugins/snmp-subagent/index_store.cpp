@@ -95,9 +95,31 @@ Indexes IndexStore::assign(const Snapshot& snapshot) {
     if (sight > 1) name += fmt::format(" #{}", sight);  // two probes of one name stay two rows
     indexes.probes.push_back(number(probes_, name));
   }
+  for (std::size_t i = 0; i < snapshot.agent_count(); ++i) {
+    const AgentRow agent = snapshot.agent(i);
+    indexes.agents.push_back(number(agents_, fmt::format("{} {}", agent.sub_agent, printable(agent.address))));
+  }
   trim(domains_, limits_.domains, [this](const DomainUuid& uuid) { vnics_.erase(uuid); });
   trim(probes_, limits_.probes, [](const std::string&) {});
+  trim(agents_, limits_.agents, [](const std::string&) {});
   return indexes;
+}
+
+std::vector<HostIndexes> IndexStore::assign(std::span<const HostSight> hosts) {
+  ++pass_;
+  std::vector<HostIndexes> all;
+  all.reserve(hosts.size());
+  for (const HostSight& host : hosts) {
+    HostIndexes indexes{number(hosts_, host.address)};
+    if (host.snapshot != nullptr) {
+      Numbers<VnicKey>& vnics = host_vnics_[host.address];
+      for (std::size_t v = 0; v < host.snapshot->vnic_count(); ++v) indexes.vnics.push_back(number(vnics, host.snapshot->vnic(v).key));
+      trim(vnics, limits_.vnics_per_host, [](const VnicKey&) {});
+    }
+    all.push_back(std::move(indexes));
+  }
+  trim(hosts_, limits_.hosts, [this](const IpAddress& address) { host_vnics_.erase(address); });
+  return all;
 }
 
 std::string IndexStore::text() {
@@ -118,6 +140,16 @@ std::string IndexStore::text() {
     for (const auto& [id, vnic] : vnics->second.entries) add("vnic {} {} {}", vnic.index, id.first.text(), id.second);
   }
   for (const auto& [name, probe] : probes_.entries) add("probe {} {}", probe.index, name);
+  if (agents_.last > 0) add("last-agent {}", agents_.last);
+  for (const auto& [name, agent] : agents_.entries) add("agent {} {}", agent.index, name);
+  if (hosts_.last > 0) add("last-host {}", hosts_.last);
+  for (const auto& [address, host] : hosts_.entries) {
+    const auto vnics = host_vnics_.find(address);
+    add("host {} {} {}", host.index, address.text(), vnics == host_vnics_.end() ? 0 : vnics->second.last);
+    if (vnics == host_vnics_.end()) continue;
+    for (const auto& [key, vnic] : vnics->second.entries)
+      add("host-vnic {} {} {} {}", vnic.index, key.domain.text(), key.mac.text(), key.ordinal);
+  }
   fmt::format_to(std::back_inserter(out), "end {} {:016x}\n", lines, fnv1a(out));
   return out;
 }
@@ -138,27 +170,60 @@ bool IndexStore::add(Numbers<Key>& numbers, Key key, std::optional<std::uint32_t
   return numbers.entries.try_emplace(std::move(key), typename Numbers<Key>::Entry{*index, 0}).second;
 }
 
-bool IndexStore::read_line(std::string_view line, Numbers<VnicId>*& current) {
+bool IndexStore::read_last(std::string_view kind, std::optional<std::uint32_t> index) {
+  std::uint32_t* const last = kind == "last-domain"  ? &domains_.last
+                              : kind == "last-probe" ? &probes_.last
+                              : kind == "last-agent" ? &agents_.last
+                              : kind == "last-host"  ? &hosts_.last
+                                                     : nullptr;
+  if (last == nullptr || !index) return false;
+  *last = *index;
+  return true;
+}
+
+bool IndexStore::read_host_line(std::string_view kind, std::optional<std::uint32_t> index, std::string_view rest, Reading& reading) {
+  if (kind == "host") {
+    const auto address = IpAddress::parse(next_word(rest));
+    const auto last = to_index(next_word(rest));
+    if (!address || !last || !add(hosts_, *address, index)) return false;
+    reading.host = &host_vnics_[*address];
+    reading.host->last = *last;
+    return true;
+  }
+  const auto uuid = DomainUuid::parse(next_word(rest));
+  const auto mac = MacAddress::parse(next_word(rest));
+  const auto ordinal = to_number<std::uint8_t>(next_word(rest));
+  return reading.host != nullptr && uuid && mac && ordinal && add(*reading.host, VnicKey{*uuid, *mac, *ordinal}, index);
+}
+
+bool IndexStore::read_line(std::string_view line, Reading& reading) {
   const std::string_view kind = next_word(line);
   const auto index = to_index(next_word(line));
-  if (kind == "last-domain" || kind == "last-probe") {
-    if (index) (kind == "last-domain" ? domains_.last : probes_.last) = *index;
-    return index.has_value();
-  }
+  if (kind.starts_with("last-")) return read_last(kind, index);
+  if (kind == "host" || kind == "host-vnic") return read_host_line(kind, index, line, reading);
   if (kind == "domain") {
     const auto uuid = DomainUuid::parse(next_word(line));
     const auto last = to_index(next_word(line));
     if (!uuid || !last || !add(domains_, *uuid, index)) return false;
-    current = &vnics_[*uuid];
-    current->last = *last;
+    reading.domain = &vnics_[*uuid];
+    reading.domain->last = *last;
     return true;
   }
   if (kind == "vnic") {
     const auto mac = MacAddress::parse(next_word(line));
     const auto ordinal = to_number<std::uint8_t>(next_word(line));
-    return current != nullptr && mac && ordinal && add(*current, VnicId{*mac, *ordinal}, index);
+    return reading.domain != nullptr && mac && ordinal && add(*reading.domain, VnicId{*mac, *ordinal}, index);
   }
+  if (kind == "agent") return add(agents_, std::string(line), index);
   return kind == "probe" && add(probes_, std::string(line), index);
+}
+
+bool IndexStore::indexes_are_distinct() const {
+  const auto all = [](const auto& nested) {
+    return std::all_of(nested.begin(), nested.end(), [](const auto& one) { return distinct(one.second.entries); });
+  };
+  return distinct(domains_.entries) && distinct(probes_.entries) && distinct(agents_.entries) && distinct(hosts_.entries) && all(vnics_) &&
+         all(host_vnics_);
 }
 
 Result<IndexStore> IndexStore::parse(std::string_view text, Limits limits) {
@@ -171,20 +236,18 @@ Result<IndexStore> IndexStore::parse(std::string_view text, Limits limits) {
   if (to_number<std::uint64_t>(last_line, 16) != fnv1a(body)) return senseless("its checksum is wrong");
 
   IndexStore store(limits);
-  Numbers<VnicId>* current = nullptr;
+  Reading reading;
   std::size_t number = 0;
   for (; !body.empty(); ++number) {
     const std::size_t end = body.find('\n');
     const std::string_view line = body.substr(0, end);
     body.remove_prefix(end + 1);
-    if (number == 0 ? line != kFirstLine : !store.read_line(line, current)) {
+    if (number == 0 ? line != kFirstLine : !store.read_line(line, reading)) {
       return senseless(fmt::format("line {} makes no sense", number + 1));
     }
   }
   if (lines != number - 1) return senseless("it has not as many lines as it says");
-  bool unique = distinct(store.domains_.entries) && distinct(store.probes_.entries);
-  for (const auto& [uuid, vnics] : store.vnics_) unique = unique && distinct(vnics.entries);
-  if (!unique) return senseless("it gives one index twice");
+  if (!store.indexes_are_distinct()) return senseless("it gives one index twice");
   return store;
 }
 

@@ -1,5 +1,5 @@
-// The numbers under which SNMP knows domains, vNICs and probes: given once, kept in a file, so that an NMS keeps its graphs over
-// restarts, and not given to another soon: a new number is one more than the last one ever given.
+// The numbers under which SNMP knows domains, vNICs, probes, sFlow agents and other hosts: given once, kept in a file, so that an NMS keeps
+// its graphs over restarts, and not given to another soon: a new number is one more than the last one ever given.
 //
 // The file is text, one entry a line, closed by a line with the number of entries and a checksum. A file that does not agree with it
 // is put aside and named in the log; then the numbers are given anew. Without a usable directory all goes on in memory.
@@ -9,11 +9,13 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/address.hpp"
 #include "core/log.hpp"
 #include "core/result.hpp"
 #include "core/snapshot.hpp"
@@ -23,8 +25,19 @@ namespace vmtraffic::snmp {
 
 // The numbers of one snapshot's rows, in its order.
 struct Indexes {
-  std::vector<std::uint32_t> domains, vnics, probes;
+  std::vector<std::uint32_t> domains, vnics, probes, agents{};
   friend bool operator==(const Indexes&, const Indexes&) = default;
+};
+
+// Another host, and the snapshot of it, where there is one.
+struct HostSight {
+  IpAddress address;
+  const Snapshot* snapshot{nullptr};
+};
+struct HostIndexes {
+  std::uint32_t host{0};
+  std::vector<std::uint32_t> vnics{};  // the order of its snapshot
+  friend bool operator==(const HostIndexes&, const HostIndexes&) = default;
 };
 
 // Entries that are kept for what is gone; what is there always has one.
@@ -32,6 +45,9 @@ struct IndexLimits {
   std::size_t domains{65'536};
   std::size_t vnics_per_domain{1'024};
   std::size_t probes{256};
+  std::size_t agents{4'096};
+  std::size_t hosts{4'096};
+  std::size_t vnics_per_host{4'096};
 };
 
 class IndexStore {
@@ -41,6 +57,8 @@ class IndexStore {
 
   // Numbers for all that stands in the snapshot. Forgets the oldest of what is gone where there are too many.
   Indexes assign(const Snapshot& snapshot);
+  // The same for the other hosts and their vNICs, in the order given.
+  std::vector<HostIndexes> assign(std::span<const HostSight> hosts);
 
   // True when there is something that the last text() did not hold.
   bool changed() const { return changed_; }
@@ -68,13 +86,23 @@ class IndexStore {
   void trim(Numbers<Key>& numbers, std::size_t limit, Forget forget);
   template <class Key>
   static bool add(Numbers<Key>& numbers, Key key, std::optional<std::uint32_t> index);
-  // One line after the first; false if it makes no sense. A `vnic` line belongs to the `domain` line before it, whose vNICs are `current`.
-  bool read_line(std::string_view line, Numbers<VnicId>*& current);
+  // What the lines that follow belong to: a `vnic` line to the `domain` line before it, a `host-vnic` line to the `host` line.
+  struct Reading {
+    Numbers<VnicId>* domain{nullptr};
+    Numbers<VnicKey>* host{nullptr};
+  };
+  // One line after the first; false if it makes no sense.
+  bool read_line(std::string_view line, Reading& reading);
+  bool read_last(std::string_view kind, std::optional<std::uint32_t> index);
+  bool read_host_line(std::string_view kind, std::optional<std::uint32_t> index, std::string_view rest, Reading& reading);
+  bool indexes_are_distinct() const;
 
   Limits limits_;
   Numbers<DomainUuid> domains_;
   std::map<DomainUuid, Numbers<VnicId>> vnics_;
-  Numbers<std::string> probes_;
+  Numbers<std::string> probes_, agents_;
+  Numbers<IpAddress> hosts_;
+  std::map<IpAddress, Numbers<VnicKey>> host_vnics_;
   std::uint64_t pass_{0};
   bool changed_{false};
 };

@@ -7,9 +7,6 @@ namespace {
 
 bool less(OidView a, OidView b) { return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end()); }
 
-// A counter's name is part of its OID, which has an end (RFC 2578: 128 sub-identifiers).
-constexpr std::size_t kCounterNameLimit = 64;
-
 RowKeys scalar_row() {
   RowKeys keys;
   keys.add({0}, 0);
@@ -41,28 +38,6 @@ std::size_t RowKeys::after(OidView key) const {
   return static_cast<std::size_t>(std::upper_bound(entries_.begin(), entries_.end(), key, greater) - entries_.begin());
 }
 
-Rows::Rows(const Snapshot& snapshot, const Indexes& indexes) {
-  for (std::size_t i = 0; i < snapshot.domain_count(); ++i) {
-    const DomainRow domain = snapshot.domain(i);
-    const SubId vm = indexes.domains[i];
-    domains.add({vm}, i);
-    for (std::size_t v = domain.first_vnic; v < domain.first_vnic + domain.vnic_count; ++v) vnics.add({vm, indexes.vnics[v]}, v);
-  }
-  for (std::size_t i = 0; i < snapshot.health_count(); ++i) {
-    probes.add({indexes.probes[i]}, i);
-    const ProbeHealthRow probe = snapshot.health(i);
-    for (std::size_t c = 0; c < probe.counters.size(); ++c) {
-      const std::string_view name = probe.counters[c].name;
-      if (name.empty() || name.size() > kCounterNameLimit) continue;
-      Oid key{indexes.probes[i]};
-      for (const char octet : name) key.push_back(static_cast<unsigned char>(octet));
-      probe_counters.add(key, counters.size());
-      counters.emplace_back(i, c);
-    }
-  }
-  for (RowKeys* keys : {&domains, &vnics, &probes, &probe_counters}) keys->sort();
-}
-
 View::View(const Model& model, const Clock& clock) : model_(model), now_(clock.boottime()) {
   if (!model.snapshot) return;
   age_ = model.snapshot->age(clock);
@@ -88,6 +63,22 @@ const RowKeys& View::rows(RowSet set) const {
       return rows().probes;
     case RowSet::kProbeCounters:
       return rows().probe_counters;
+    case RowSet::kVnicFlows:
+      return snapshot().flows() ? rows().vnics : kNone;
+    case RowSet::kProtocols:
+      return rows().protocols;
+    case RowSet::kServices:
+      return rows().services;
+    case RowSet::kConversations:
+      return rows().conversations;
+    case RowSet::kDrops:
+      return rows().drops;
+    case RowSet::kAgents:
+      return rows().agents;
+    case RowSet::kHosts:
+      return model_.hosts ? model_.hosts->host_rows : kNone;
+    case RowSet::kHostVnics:
+      return model_.hosts ? model_.hosts->vnic_rows : kNone;
     case RowSet::kScalars:
       break;
   }

@@ -38,20 +38,67 @@ class RowKeys {
   std::vector<Entry> entries_;
 };
 
-enum class RowSet { kScalars, kDomains, kVnics, kProbes, kProbeCounters };
+enum class RowSet {
+  kScalars,
+  kDomains,
+  kVnics,
+  kProbes,
+  kProbeCounters,
+  kVnicFlows,
+  kProtocols,
+  kServices,
+  kConversations,
+  kDrops,
+  kAgents,
+  kHosts,
+  kHostVnics
+};
 
 // One snapshot's rows, in the order of their indexes.
 struct Rows {
   Rows() = default;
-  Rows(const Snapshot& snapshot, const Indexes& indexes);
+  Rows(const Snapshot& snapshot, Indexes numbers);
 
   RowKeys domains, vnics, probes, probe_counters;
+  RowKeys protocols, services, conversations, drops, agents;
   std::vector<std::pair<std::size_t, std::size_t>> counters;  // a row of probe_counters, as (probe, counter) of the snapshot
+  Indexes indexes;
+  std::vector<std::uint32_t> machines;  // of each vNIC: the index of its domain
+
+ private:
+  void add_vnics(const Snapshot& snapshot);
+  void add_probes(const Snapshot& snapshot);
+  void add_flows(const Snapshot& snapshot);
+};
+
+// The longest name of a reason in an index; a longer one is fitted to it.
+inline constexpr std::size_t kDropReasonLimit = 62;
+
+// Another host that sFlow agents describe.
+struct Host {
+  std::uint32_t index{0};
+  std::string name;
+  IpAddress address;
+  Nanoseconds last_boottime{0};
+  std::uint32_t domains{0}, vnics{0};
+  std::shared_ptr<const Snapshot> snapshot{};  // none: there is no fresh one
+  std::vector<std::uint32_t> vnic_indexes{};   // of its vNICs
+};
+
+// All of those, with their rows in the order of their indexes.
+struct Hosts {
+  Hosts() = default;
+  explicit Hosts(std::vector<Host> hosts);
+
+  std::vector<Host> all;
+  RowKeys host_rows, vnic_rows;
+  std::vector<std::pair<std::size_t, std::size_t>> vnics;  // a row of vnic_rows, as (host, vNIC of its snapshot)
 };
 
 struct Model {
   std::shared_ptr<const Snapshot> snapshot;  // none: `trouble` says why
   std::shared_ptr<const Rows> rows;          // of that snapshot
+  std::shared_ptr<const Hosts> hosts;        // none: no other host is known
   std::string trouble;                       // why there is no fresh snapshot; empty while there is one
   std::optional<LeaseHolder> holder;
   bool collecting{false};                      // this very program holds the lease

@@ -10,7 +10,8 @@
 namespace vmtraffic::snmp {
 namespace {
 
-// Room for the longest of our names below the root: 1.4.1.2, a probe's number and a counter's name of 64 octets.
+// Room for the longest of our names below the root: 1.4.1.2, a probe's number and a counter's name of 64 octets. As long are
+// 1.10.1.5, a vNIC's two numbers, a direction and a reason of 62 octets.
 constexpr std::size_t kMaxRootLength = kMaxOidLength - (4 + 1 + 64);
 
 struct CommandLine {

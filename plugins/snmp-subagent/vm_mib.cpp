@@ -9,8 +9,6 @@
 namespace vmtraffic::snmp {
 namespace {
 
-using Value = std::optional<Cell>;
-
 constexpr int kUnknown = 1;  // of vmAutoStart, vmPersistent and vmOperState
 
 Cell integer(int value) { return Integer32{value}; }
@@ -197,7 +195,7 @@ Value cpu_time(const DomainRow& domain) {
 Value if_index(const VnicRow& vnic) { return integer(host_interfaces(vnic).link); }
 Value parent(const VnicRow& vnic) { return integer(host_interfaces(vnic).physical); }
 Value model(const VnicRow& vnic) { return admin_string(vnic.model); }
-Value phys_address(const VnicRow& vnic) { return OctetString{{vnic.key.mac.octets.begin(), vnic.key.mac.octets.end()}}; }
+Value phys_address(const VnicRow& vnic) { return mac_address(vnic.key.mac); }
 
 template <Value (*value)(const DomainRow&)>
 Value of_domain(const View& view, std::size_t row) {

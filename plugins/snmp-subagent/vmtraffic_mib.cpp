@@ -1,27 +1,11 @@
 // VMTRAFFIC-MIB's objects. Units, directions and sources are in VMTRAFFIC-MIB.txt; a test holds the two together.
-#include <cmath>
-#include <limits>
+#include <vector>
 
+#include "plugins/snmp-subagent/flow_tables.hpp"
 #include "plugins/snmp-subagent/tables.hpp"
 
 namespace vmtraffic::snmp {
 namespace {
-
-using Value = std::optional<Cell>;
-
-Value text_if_any(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  return admin_string(text);
-}
-
-Cell unsigned32(std::uint64_t value) {
-  return Unsigned32{static_cast<std::uint32_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()))};
-}
-
-Value counter(std::optional<std::uint64_t> count) {
-  if (!count) return std::nullopt;
-  return Counter64{*count};
-}
 
 // ---- the collector: also while there is no fresh snapshot
 
@@ -70,7 +54,7 @@ template <Value (*value)(const VnicRow&)>
 Value of_vnic(const View& view, std::size_t row) {
   return value(view.snapshot().vnic(row));
 }
-Value mac(const VnicRow& vnic) { return OctetString{{vnic.key.mac.octets.begin(), vnic.key.mac.octets.end()}}; }
+Value mac(const VnicRow& vnic) { return mac_address(vnic.key.mac); }
 Value ordinal(const VnicRow& vnic) { return unsigned32(vnic.key.ordinal); }
 Value host_link(const VnicRow& vnic) { return text_if_any(vnic.tap); }
 Value source(const VnicRow& vnic) { return text_if_any(vnic.source); }
@@ -99,24 +83,15 @@ Value names_age(const View& view, std::size_t row) {
   return view.since(view.snapshot().domain(view.snapshot().vnic(row).domain).confirmed_boottime);
 }
 
-Value gauge(std::optional<double> per_second, double factor) {
-  if (!per_second || !(*per_second >= 0)) return std::nullopt;  // nothing that a rate can be: a broken file
-  const double value = *per_second * factor;
-  constexpr double kMost = 18446744073709549568.0;  // the largest double below 2^64
-  return Counter64{value >= kMost ? std::numeric_limits<std::uint64_t>::max()
-                                  : static_cast<std::uint64_t>(std::llround(std::min(value, 9e18)))};
-}
-
 template <Window window, Rates WindowRates::*direction, std::optional<double> Rates::*metric, int factor>
 Value rate(const View& view, std::size_t row) {
-  return gauge(view.snapshot().rates(row, window).*direction.*metric, factor);
+  const std::optional<double> per_second = view.snapshot().rates(row, window).*direction.*metric;
+  return per_second ? counter_of(*per_second, factor) : std::nullopt;
 }
 
 template <Window window>
 Value covered(const View& view, std::size_t row) {
-  const double seconds = view.snapshot().rates(row, window).covered_s;
-  if (!(seconds > 0 && seconds < 1e9)) return std::nullopt;
-  return duration(static_cast<Nanoseconds>(seconds * 1e9));
+  return covered_time(view.snapshot().rates(row, window).covered_s);
 }
 
 // ---- vtProbeTable, vtProbeCounterTable
@@ -210,12 +185,17 @@ constexpr Column kProbeCounterTable[] = {
 }  // namespace
 
 std::span<const Table> vmtraffic_mib() {
-  static const Table tables[] = {
-      {{1, 1}, RowSet::kScalars, kCollector},
-      {{1, 2, 1}, RowSet::kVnics, kVnicTable},
-      {{1, 3, 1}, RowSet::kProbes, kProbeTable},
-      {{1, 4, 1}, RowSet::kProbeCounters, kProbeCounterTable},
-  };
+  static const std::vector<Table> tables = [] {
+    std::vector<Table> all = {
+        {{1, 1}, RowSet::kScalars, kCollector},
+        {{1, 2, 1}, RowSet::kVnics, kVnicTable},
+        {{1, 3, 1}, RowSet::kProbes, kProbeTable},
+        {{1, 4, 1}, RowSet::kProbeCounters, kProbeCounterTable},
+    };
+    for (const std::span<const Table> more : {flow_tables(), agent_tables(), host_tables()})
+      all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }();
   return tables;
 }
 

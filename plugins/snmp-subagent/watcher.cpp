@@ -12,7 +12,10 @@ constexpr Nanoseconds kOtherTrouble = 30 * kSecond;   // between complaints that
 constexpr Nanoseconds kSameTrouble = 3600 * kSecond;  // between equal ones
 constexpr Nanoseconds kHolderInterval = 2 * kSecond;  // /proc/locks can be long on a host with many machines
 
-constexpr unsigned kParts = kPartInventory | kPartNumbers | kPartHealth;
+constexpr unsigned kParts = kPartInventory | kPartNumbers | kPartHealth | kPartFlows | kPartAgents;
+
+constexpr Complaint::Words kOwn{"no rows are served until then", "the snapshot is fresh again"};
+constexpr Complaint::Words kOthers{"rows of other hosts are missing until then", "what is known of other hosts can be read again"};
 
 bool same(const std::optional<LeaseHolder>& a, const std::optional<LeaseHolder>& b) {
   if (!a || !b) return a.has_value() == b.has_value();
@@ -30,7 +33,7 @@ std::string stale_text(const std::filesystem::path& directory, const std::option
 
 void Complaint::update(const std::string& trouble, Nanoseconds now) {
   if (trouble.empty()) {
-    if (!said_.empty()) log_(LogLevel::kNotice, "the snapshot is fresh again");
+    if (!said_.empty()) log_(LogLevel::kNotice, words_.over);
     said_.clear();
     troubled_ = false;
     return;
@@ -39,7 +42,7 @@ void Complaint::update(const std::string& trouble, Nanoseconds now) {
   troubled_ = true;
   if (now - since_ < kPatience) return;
   if (!said_.empty() && now - said_at_ < (said_ == trouble ? kSameTrouble : kOtherTrouble)) return;
-  log_(LogLevel::kWarning, fmt::format("{}; no rows are served until then", trouble));
+  log_(LogLevel::kWarning, fmt::format("{}; {}", trouble, words_.meanwhile));
   said_ = trouble;
   said_at_ = now;
 }
@@ -49,7 +52,9 @@ Watcher::Watcher(Options options)
       reader_(options_.runtime_directory, kParts),
       file_(options_.state_directory, options_.log),
       store_(file_.load()),
-      complaint_(options_.log) {}
+      hosts_(options_.runtime_directory),
+      complaint_(options_.log, kOwn),
+      hosts_complaint_(options_.log, kOthers) {}
 
 std::shared_ptr<const Model> Watcher::look() {
   const Nanoseconds now = options_.clock.boottime();
@@ -71,8 +76,9 @@ std::shared_ptr<const Model> Watcher::look() {
   }
   if (stale) model.trouble = stale_text(options_.runtime_directory, model.holder);
   complaint_.update(model.trouble, now);
+  take_hosts(model, now);
 
-  const bool changed = model.snapshot != current_->snapshot || model.trouble != current_->trouble ||
+  const bool changed = model.snapshot != current_->snapshot || model.hosts != current_->hosts || model.trouble != current_->trouble ||
                        model.collecting != current_->collecting || !same(model.holder, current_->holder);
   if (changed) current_ = std::make_shared<const Model>(std::move(model));
   return current_;
@@ -86,6 +92,13 @@ void Watcher::take(std::shared_ptr<const Snapshot> snapshot, Model& model) {
   if (!model.domains_changed || indexes.domains != known_domains_) model.domains_changed = snapshot->info().sampled_boottime;
   known_domains_ = std::move(indexes.domains);
   model.snapshot = std::move(snapshot);
+}
+
+void Watcher::take_hosts(Model& model, Nanoseconds now) {
+  HostsReader::Sight sight = hosts_.look(store_, options_.clock);
+  hosts_complaint_.update(sight.trouble, now);
+  if (sight.hosts != model.hosts) file_.save(store_);
+  model.hosts = std::move(sight.hosts);
 }
 
 }  // namespace vmtraffic::snmp

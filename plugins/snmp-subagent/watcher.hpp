@@ -10,6 +10,7 @@
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "core/snapshot.hpp"
+#include "plugins/snmp-subagent/hosts.hpp"
 #include "plugins/snmp-subagent/index_store.hpp"
 #include "plugins/snmp-subagent/model.hpp"
 
@@ -18,11 +19,15 @@ namespace vmtraffic::snmp {
 // Says a complaint when it has lasted for a moment, again when it changes, but not soon, and when it is over.
 class Complaint {
  public:
-  explicit Complaint(Log log) : log_(std::move(log)) {}
+  struct Words {
+    const char *meanwhile, *over;
+  };
+  Complaint(Log log, Words words) : log_(std::move(log)), words_(words) {}
   void update(const std::string& trouble, Nanoseconds now);
 
  private:
   Log log_;
+  Words words_;
   std::string said_;
   Nanoseconds since_{0}, said_at_{0};
   bool troubled_{false};
@@ -43,12 +48,14 @@ class Watcher {
 
  private:
   void take(std::shared_ptr<const Snapshot> snapshot, Model& model);
+  void take_hosts(Model& model, Nanoseconds now);
 
   Options options_;
   SnapshotReader reader_;
   IndexFile file_;
   IndexStore store_;
-  Complaint complaint_;
+  HostsReader hosts_;
+  Complaint complaint_, hosts_complaint_;
   std::vector<std::uint32_t> known_domains_;
   Nanoseconds holder_read_{0};
   std::shared_ptr<const Model> current_ = std::make_shared<Model>();

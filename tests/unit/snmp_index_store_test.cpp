@@ -67,6 +67,37 @@ TEST(SnmpIndexStore, OutlivesARestart) {
   EXPECT_EQ(assign(again, domains({10})).domains, (std::vector<std::uint32_t>{4}));
 }
 
+TEST(SnmpIndexStore, AgentsAndOtherHosts) {
+  IndexStore store;
+  EXPECT_EQ(assign(store, snapshot_with_flows()), (Indexes{{1, 2}, {1, 2, 1}, {1, 2}, {1, 2}}));
+  SnapshotContent other = snapshot_with_flows();
+  other.agents[0].sub_agent = 7;
+  EXPECT_EQ(assign(store, other).agents, (std::vector<std::uint32_t>{3, 2}));
+  const auto machines = parsed(small_snapshot()), fewer = parsed(domains({0x22}));
+  const IpAddress a = *IpAddress::parse("10.0.0.2"), b = *IpAddress::parse("2001:db8::3");
+  EXPECT_EQ(store.assign(std::vector<HostSight>{{b, machines.get()}, {a, nullptr}}), (std::vector<HostIndexes>{{1, {1, 2, 3}}, {2, {}}}));
+  EXPECT_EQ(store.assign(std::vector<HostSight>{{a, machines.get()}}), (std::vector<HostIndexes>{{2, {1, 2, 3}}}));
+  EXPECT_EQ(store.assign(std::vector<HostSight>{{b, fewer.get()}}), (std::vector<HostIndexes>{{1, {4}}}));
+
+  const std::string text = store.text();
+  IndexStore again = IndexStore::parse(text).value();
+  EXPECT_EQ(again.text(), text);
+  EXPECT_EQ(assign(again, other).agents, (std::vector<std::uint32_t>{3, 2}));
+  EXPECT_EQ(again.assign(std::vector<HostSight>{{a, fewer.get()}, {b, machines.get()}}),
+            (std::vector<HostIndexes>{{2, {4}}, {1, {1, 2, 3}}}));
+}
+
+TEST(SnmpIndexStore, ForgetsHostsAndTheirVnics) {
+  IndexStore store({.hosts = 1, .vnics_per_host = 1});
+  const auto machines = parsed(domains({1, 2})), others = parsed(domains({3}));
+  const IpAddress a = *IpAddress::parse("10.0.0.2"), b = *IpAddress::parse("10.0.0.3");
+  store.assign(std::vector<HostSight>{{a, machines.get()}});
+  store.assign(std::vector<HostSight>{{a, others.get()}});
+  EXPECT_EQ(store.assign(std::vector<HostSight>{{a, machines.get()}}), (std::vector<HostIndexes>{{1, {4, 5}}}));
+  store.assign(std::vector<HostSight>{{b, nullptr}});
+  EXPECT_EQ(store.assign(std::vector<HostSight>{{a, others.get()}}), (std::vector<HostIndexes>{{3, {1}}}));
+}
+
 TEST(SnmpIndexStore, ForgetsTheOldestOfWhatIsGone) {
   IndexStore store({.domains = 3, .vnics_per_domain = 1, .probes = 1});
   assign(store, domains({1, 2, 3, 4, 5}));  // all are there: all have numbers
@@ -90,7 +121,9 @@ TEST(SnmpIndexStore, GoesRoundPastNumbersInUse) {
 
 TEST(SnmpIndexStore, EveryDamageIsNoticed) {
   IndexStore store;
-  assign(store, small_snapshot());
+  assign(store, snapshot_with_flows());
+  const auto machines = parsed(small_snapshot());
+  store.assign(std::vector<HostSight>{{*IpAddress::parse("10.0.0.2"), machines.get()}});
   const std::string text = store.text();
   for (std::size_t length = 0; length < text.size(); ++length) EXPECT_FALSE(IndexStore::parse(text.substr(0, length))) << length;
   for (std::size_t at = 0; at < text.size(); ++at) {

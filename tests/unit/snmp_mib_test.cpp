@@ -24,6 +24,10 @@ const std::map<std::string, Syntax> kSyntax = {
     {"Integer32", Syntax::kInteger},
     {"TruthValue", Syntax::kInteger},
     {"InterfaceIndex", Syntax::kInteger},
+    {"InetAddressType", Syntax::kInteger},
+    {"VtMachineIndex", Syntax::kInteger},
+    {"VtHundredths", Syntax::kUnsigned32},
+    {"InetPortNumber", Syntax::kUnsigned32},
     {"Unsigned32", Syntax::kUnsigned32},
     {"Gauge32", Syntax::kUnsigned32},
     {"TimeTicks", Syntax::kTimeTicks},
@@ -31,6 +35,7 @@ const std::map<std::string, Syntax> kSyntax = {
     {"CounterBasedGauge64", Syntax::kCounter64},
     {"SnmpAdminString", Syntax::kOctetString},
     {"MacAddress", Syntax::kOctetString},
+    {"InetAddress", Syntax::kOctetString},
     {"DateAndTime", Syntax::kOctetString},
 };
 

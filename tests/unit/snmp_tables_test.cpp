@@ -8,7 +8,6 @@ namespace vmtraffic::snmp {
 namespace {
 
 using testing::ElementsAre;
-using testing::ElementsAreArray;
 
 constexpr Nanoseconds kNow = 1004 * kSecond;
 
@@ -144,56 +143,15 @@ const std::vector<std::string> kVmtrafficMib = {
     "1.4.1.2.2.108.105.98.118.105.114.116.95.99.97.108.108.115 = Counter64: 5",
 };
 
-Oid name_of(const std::string& line) { return *parse_oid(line.substr(0, line.find(' '))); }
-
-std::string get_line(const Subtree& subtree, const View& view, const Oid& name) {
-  const Subtree::Answer answer = subtree.get(view, name);
-  return answer.cell ? line(name, *answer.cell) : answer.absent == Subtree::Absent::kNoSuchObject ? "noSuchObject" : "noSuchInstance";
-}
-
-std::string next_line(const Subtree& subtree, const View& view, const Oid& name) {
-  const auto next = subtree.next(view, name);
-  return next ? line(next->name, next->cell) : "end";
-}
-
-Oid with(Oid name, SubId last) {
-  name.push_back(last);
-  return name;
-}
-
 struct WholeMib : testing::Test {
   WholeMib() { model.domains_changed = 990 * kSecond; }
   Model model = model_of(small_snapshot());
   Subtree vm{vm_mib()}, vmtraffic{vmtraffic_mib()};
-
-  // Every instance by GET, and by GETNEXT from all the names around it.
-  void check(const Subtree& subtree, const std::vector<std::string>& expected) {
-    const View view(model, clock_at(kNow));
-    EXPECT_THAT(walk(subtree, view), ElementsAreArray(expected));
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      const Oid name = name_of(expected[i]);
-      const std::string& after = i + 1 < expected.size() ? expected[i + 1] : "end";
-      EXPECT_EQ(get_line(subtree, view, name), expected[i]);
-      EXPECT_EQ(get_line(subtree, view, with(name, 0)), "noSuchInstance");
-      EXPECT_EQ(next_line(subtree, view, name), after);
-      EXPECT_EQ(next_line(subtree, view, with(name, 0)), after) << "below an instance";
-      EXPECT_EQ(next_line(subtree, view, with(name, 0xFFFF'FFFF)), after) << "below an instance";
-      for (std::size_t length = 0; length < name.size(); ++length) {  // from its column, table, group: the first instance of those
-        const Oid prefix(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(length));
-        const auto first = std::find_if(expected.begin(), expected.end(), [&](const std::string& one) {
-          const Oid other = name_of(one);
-          return std::equal(prefix.begin(), prefix.end(), other.begin(),
-                            other.begin() + static_cast<std::ptrdiff_t>(std::min(length, other.size())));
-        });
-        EXPECT_EQ(next_line(subtree, view, prefix), *first);
-      }
-    }
-  }
 };
 
-TEST_F(WholeMib, VmMib) { check(vm, kVmMib); }
+TEST_F(WholeMib, VmMib) { expect_whole(vm, View(model, clock_at(kNow)), kVmMib); }
 
-TEST_F(WholeMib, VmtrafficMib) { check(vmtraffic, kVmtrafficMib); }
+TEST_F(WholeMib, VmtrafficMib) { expect_whole(vmtraffic, View(model, clock_at(kNow)), kVmtrafficMib); }
 
 TEST_F(WholeMib, ObjectsAndInstancesThatAreNot) {
   const View view(model, clock_at(kNow));

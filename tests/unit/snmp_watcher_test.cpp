@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "plugins/snmp-subagent/watcher.hpp"
 #include "tests/unit/snmp_fixture.hpp"
@@ -89,6 +90,36 @@ TEST_F(SnmpWatcher, StaleMissingAndDamaged) {
   publish(fresh);
   EXPECT_EQ(one.look()->trouble, "");
   EXPECT_EQ(log.back(), "the snapshot is fresh again");
+}
+
+TEST_F(SnmpWatcher, FlowsAgentsAndOtherHosts) {
+  publish(snapshot_with_flows());
+  Watcher one = watcher();
+  const auto alone = one.look();
+  EXPECT_EQ(alone->snapshot->conversation_count(), 4U);
+  EXPECT_EQ(alone->snapshot->agent_count(), 2U);
+  EXPECT_EQ(alone->hosts, nullptr);
+
+  ASSERT_TRUE(prepare_runtime_directory(hosts_directory(directory)).ok());
+  const EncodedPart part = encode_hosts({{"hv-2", "10.0.0.2", 1000 * kSecond, 1, 1}});
+  EncodedSnapshot index;
+  index.header = small_snapshot().header;
+  index.hosts = &part;
+  ASSERT_TRUE(vmtraffic::publish(hosts_directory(directory), index).ok());
+  const auto both = one.look();
+  ASSERT_NE(both->hosts, nullptr);
+  EXPECT_EQ(both->snapshot, alone->snapshot);
+  EXPECT_EQ(one.look(), both) << "nothing new";
+  std::ostringstream indexes;
+  indexes << std::ifstream(directory / "snmp-indexes").rdbuf();
+  EXPECT_THAT(indexes.str(), testing::HasSubstr("\nhost 1 10.0.0.2 0\n")) << "kept at once";
+
+  std::ofstream(hosts_directory(directory) / "snapshot") << "damaged";
+  EXPECT_EQ(one.look()->hosts, nullptr);
+  now += 3 * kSecond;
+  EXPECT_EQ(one.look()->trouble, "") << "of other hosts alone";
+  const std::string trouble = read_snapshot(hosts_directory(directory)).error().text;
+  EXPECT_THAT(log, ElementsAre(trouble + "; rows of other hosts are missing until then"));
 }
 
 }  // namespace
