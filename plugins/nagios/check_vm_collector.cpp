@@ -147,13 +147,62 @@ void check_names(const Snapshot& snapshot, const CollectorOptions& options, Nano
   }
 }
 
-std::vector<std::string> details(const Snapshot& snapshot) {
+// Of what was sent, as the sequence numbers have it.
+double lost_percent(const AgentRow& agent) {
+  if (agent.lost == 0) return 0;
+  const auto lost = static_cast<double>(agent.lost);
+  return lost / (lost + static_cast<double>(agent.datagrams)) * 100;
+}
+
+double silent_s(const AgentRow& agent, Nanoseconds now) { return seconds(std::max<Nanoseconds>(0, now - agent.last_boottime)); }
+
+std::string agent_name(const AgentRow& agent) {
+  std::string name = line_of(agent.address);
+  if (agent.sub_agent != 0) name += fmt::format("/{}", agent.sub_agent);
+  if (!agent.host.empty()) name += fmt::format(" ({})", text_name(agent.host));
+  return name;
+}
+
+// The worst of each kind: one sentence and one label, however many agents there are.
+void check_agents(const Snapshot& snapshot, const CollectorOptions& options, Nanoseconds now, Report& report,
+                  std::vector<PerfValue>& perfdata) {
+  if (!options.judges_agents()) return;
+  if (snapshot.agent_count() == 0) {
+    report.add(State::kUnknown, "no sFlow agent has sent a datagram");
+    return;
+  }
+  AgentRow lossy = snapshot.agent(0);
+  AgentRow silent = lossy;
+  for (std::size_t index = 1; index < snapshot.agent_count(); ++index) {
+    const AgentRow agent = snapshot.agent(index);
+    if (lost_percent(agent) > lost_percent(lossy)) lossy = agent;
+    if (agent.last_boottime < silent.last_boottime) silent = agent;
+  }
+  const double lost = lost_percent(lossy);
+  report.add(options.agent_loss.state(lost),
+             lossy.lost == 0 ? std::string("no datagram of an sFlow agent was lost")
+                             : fmt::format("sFlow agent {} lost {} of its datagrams", agent_name(lossy), human_percent(lost)));
+  const double age_s = silent_s(silent, now);
+  report.add(options.agent_silent.state(age_s), fmt::format("sFlow agent {} was heard {} ago", agent_name(silent), human_duration(age_s)));
+  perfdata.push_back(
+      {.label = "agents_lost", .value = lost, .unit = Unit::kPercent, .thresholds = options.agent_loss, .min = 0, .max = 100});
+  perfdata.push_back({.label = "agents_silent", .value = age_s, .unit = Unit::kSeconds, .thresholds = options.agent_silent, .min = 0});
+}
+
+std::vector<std::string> details(const Snapshot& snapshot, Nanoseconds now) {
   std::vector<std::string> lines;
   for (std::size_t index = 0; index < snapshot.health_count(); ++index) {
     const ProbeHealthRow probe = snapshot.health(index);
     std::string line = fmt::format("{}: {}", line_of(probe.name), name_of(probe.state));
     for (const HealthCounter& counter : probe.counters) line += fmt::format(", {} {}", line_of(counter.name), counter.value);
     lines.push_back(std::move(line));
+  }
+  for (std::size_t index = 0; index < snapshot.agent_count(); ++index) {
+    const AgentRow agent = snapshot.agent(index);
+    lines.push_back(fmt::format("sFlow agent {}: heard {} ago from {}, {} datagrams, {} lost, {} samples, {} lost, 1 of {} packets sampled",
+                                agent_name(agent), human_duration(silent_s(agent, now)), line_of(agent.sender), agent.datagrams, agent.lost,
+                                agent.samples, agent.samples_lost,
+                                agent.sampling_rate > 0 ? plain_number(agent.sampling_rate, 1) : std::string("?")));
   }
   return lines;
 }
@@ -165,7 +214,7 @@ CheckResult judged(const Snapshot& snapshot, const CollectorOptions& options, co
   CheckResult result;
   Report report;
   if (snapshot.stale(clock)) {
-    report.add(options.stale, staleness(snapshot, options.common.runtime_directory, clock));
+    report.add(options.stale, staleness(snapshot, local_place(options.common), clock));
     if (age)
       report.add(options.age.state(seconds(*age)),
                  fmt::format("it was published by {}, pid {}", line_of(info.writer_program), info.writer_pid));
@@ -180,17 +229,21 @@ CheckResult judged(const Snapshot& snapshot, const CollectorOptions& options, co
     check_probes(snapshot, options, now, report);
     check_counters(snapshot, options, report, result.perfdata);
     check_names(snapshot, options, now, report, result.perfdata);
+    check_agents(snapshot, options, now, report, result.perfdata);
   }
   result.state = report.state();
   result.text = report.text();
-  if (options.common.verbosity > 0) result.long_text = details(snapshot);
+  if (options.common.verbosity > 0) result.long_text = details(snapshot, now);
   return result;
 }
 
 }  // namespace
 
 Outcome check_vm_collector(const CollectorOptions& options, const Clock& clock) {
-  const Result<Snapshot> snapshot = readable_snapshot(options.common.runtime_directory, kPartInventory | kPartNumbers | kPartHealth);
+  // Agents are a part of their own: what is not asked for need not be verified.
+  const bool agents = options.judges_agents() || options.common.verbosity > 0;
+  const unsigned parts = kPartInventory | kPartNumbers | kPartHealth | (agents ? static_cast<unsigned>(kPartAgents) : 0u);
+  const Result<Snapshot> snapshot = readable_snapshot(local_place(options.common), parts);
   const CheckResult result =
       snapshot ? judged(*snapshot, options, clock) : CheckResult{.state = options.stale, .text = snapshot.error().text};
   return {result.state, render(kCollectorCheck.service, result, options.common.max_output)};

@@ -22,6 +22,10 @@ struct CollectorOptions {
   Thresholds drops;         // the sum of all counters of what was lost, since the collector's start
   Thresholds unattributed;  // percent of traffic that no vNIC owns
   Thresholds names;         // seconds since libvirt confirmed a VM; without: old names are a warning
+  Thresholds agent_loss;    // percent of an sFlow agent's datagrams that did not arrive, the worst agent's
+  Thresholds agent_silent;  // seconds since an sFlow agent's last datagram, the most silent one's
+
+  bool judges_agents() const { return agent_loss.warning || agent_loss.critical || agent_silent.warning || agent_silent.critical; }
 };
 
 Parsed<CollectorOptions> parse_collector_options(const std::vector<std::string>& arguments);

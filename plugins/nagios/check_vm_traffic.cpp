@@ -11,23 +11,6 @@
 namespace vmtraffic::nagios {
 namespace {
 
-// Why libvirt's word cannot be taken for it that a VM is not there; empty when it can.
-std::string libvirt_trouble(const TrafficOptions& options) {
-  const Result<Snapshot> snapshot = readable_snapshot(options.common.runtime_directory, kPartHealth);
-  if (!snapshot) return snapshot.error().text;
-  std::string trouble;
-  bool any = false;
-  for (std::size_t index = 0; index < snapshot->health_count(); ++index) {
-    const ProbeHealthRow probe = snapshot->health(index);
-    if (!probe.name.starts_with("libvirt")) continue;
-    any = true;
-    if (probe.state == HealthState::kUp) continue;
-    trouble += fmt::format("{}{} is {}", trouble.empty() ? "" : ", ", line_of(probe.name), name_of(probe.state));
-    if (!probe.message.empty()) trouble += fmt::format(" ({})", line_of(probe.message));
-  }
-  return any ? trouble : "no libvirt connection is configured";
-}
-
 // "120 VMs, 1 critical, 7 not running (1m)".
 std::string summary_of(const Tally& tally, const TrafficOptions& options) {
   const std::string_view what = options.per_vnic ? "vNIC" : "VM";
@@ -86,11 +69,11 @@ State state_of(const Rows& rows, const TrafficOptions& options) {
   return state;
 }
 
-std::string text_of(const Rows& rows, const TrafficOptions& options, const TrafficText& text) {
+std::string text_of(const Rows& rows, const TrafficOptions& options, const SnapshotPlace& place, const TrafficText& text) {
   std::string out;
   if (!rows.missing.empty()) {
     out = rows.missing.text(options.selection, rows.names);
-    if (const std::string trouble = libvirt_trouble(options); !trouble.empty()) out += fmt::format("; {}", trouble);
+    if (const std::string trouble = libvirt_trouble(place); !trouble.empty()) out += fmt::format("; {}", trouble);
     if (rows.tally.rows > 0) out += "; ";
   }
   if (rows.tally.rows == 1) {
@@ -107,23 +90,11 @@ std::string text_of(const Rows& rows, const TrafficOptions& options, const Traff
   return out;
 }
 
-std::string about(const Snapshot& snapshot, const Clock& clock) {
-  const SnapshotInfo info = snapshot.info();
-  return fmt::format("snapshot {} of {} by {} {}, pid {}, {} old, every {} s", info.sequence, text_name(info.host),
-                     text_name(info.writer_program), text_name(info.writer_version), info.writer_pid,
-                     human_duration(static_cast<double>(snapshot.age(clock).value_or(0)) / kSecond),
-                     plain_number(static_cast<double>(info.interval) / kSecond));
-}
-
-CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock) {
+CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, const SnapshotPlace& place, const Clock& clock) {
   const Rows rows = traffic_rows(snapshot, options, clock);
-  if (rows.tally.rows == 0 && rows.missing.empty()) {
-    const std::string trouble = libvirt_trouble(options);
-    if (!trouble.empty()) return {.state = State::kUnknown, .text = fmt::format("no VM is known: {}", trouble)};
-    return {.state = State::kOk, .text = "there is no VM on this host"};
-  }
+  if (rows.tally.rows == 0 && rows.missing.empty()) return no_vms(place);
   const TrafficText text(snapshot, options, rows.names);
-  CheckResult result{.state = state_of(rows, options), .text = text_of(rows, options, text)};
+  CheckResult result{.state = state_of(rows, options), .text = text_of(rows, options, place, text)};
 
   if (options.perfdata != PerfdataScope::kNone) {
     if (rows.tally.rows + rows.missing.count() != 1) add_counts(rows.tally, options, result.perfdata);
@@ -142,9 +113,13 @@ CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, cons
 Outcome check_vm_traffic(const TrafficOptions& options, const Clock& clock) {
   // Tags are a part of their own: what is not asked for need not be verified.
   const unsigned parts = kPartInventory | kPartNumbers | (options.selection.tags.empty() ? 0u : static_cast<unsigned>(kPartTags));
-  const Result<Snapshot> snapshot = fresh_snapshot(options.common.runtime_directory, parts, clock);
-  const CheckResult result =
-      snapshot ? judged(*snapshot, options, clock) : CheckResult{.state = State::kUnknown, .text = snapshot.error().text};
+  const auto result = [&]() -> CheckResult {
+    const Result<SnapshotPlace> place = place_of(options.common);
+    if (!place) return {.state = State::kUnknown, .text = place.error().text};
+    const Result<Snapshot> snapshot = fresh_snapshot(*place, parts, clock);
+    if (!snapshot) return {.state = State::kUnknown, .text = snapshot.error().text};
+    return judged(*snapshot, options, *place, clock);
+  }();
   return {result.state, render(kTrafficCheck.service, result, options.common.max_output)};
 }
 

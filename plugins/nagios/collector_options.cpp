@@ -37,6 +37,14 @@ Parsed<CollectorOptions> parse_collector_options(const std::vector<std::string>&
   line.add_range("--names-warning", options.names.warning,
                  "Warning range for the seconds since libvirt confirmed a VM (default 3 intervals, at least 30 s)");
   line.add_range("--names-critical", options.names.critical, "Critical range for the seconds since libvirt confirmed a VM");
+  line.add_range("--agent-warning", options.agent_loss.warning,
+                 "Warning range for the percentage of an sFlow agent's datagrams that got lost");
+  line.add_range("--agent-critical", options.agent_loss.critical,
+                 "Critical range for the percentage of an sFlow agent's datagrams that got lost");
+  line.add_range("--agent-silent-warning", options.agent_silent.warning,
+                 "Warning range for the seconds since an sFlow agent's last datagram");
+  line.add_range("--agent-silent-critical", options.agent_silent.critical,
+                 "Critical range for the seconds since an sFlow agent's last datagram");
   if (std::optional<Outcome> outcome = line.parse(arguments)) return *outcome;
   return options;
 }

@@ -24,6 +24,7 @@ namespace vmtraffic::nagios {
 
 struct CommonOptions {
   std::filesystem::path runtime_directory{kDefaultRuntimeDirectory};
+  std::string host;  // another one's snapshot, by name or agent's address; empty: this host's
   unsigned timeout_s{10};
   State timeout_state{State::kCritical};
   int verbosity{0};

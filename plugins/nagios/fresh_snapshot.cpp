@@ -19,28 +19,45 @@ std::string holder_name(const LeaseHolder& holder) {
 }
 
 // Who should be publishing, and what to do so that somebody does.
-std::string blame(const std::filesystem::path& directory) {
-  const std::optional<LeaseHolder> holder = lease_holder(directory);
+std::string blame(const SnapshotPlace& place) {
+  const std::optional<LeaseHolder> holder = lease_holder(place.runtime_directory);
   if (!holder) return fmt::format("nothing collects now; {}", kWhatToStart);
   if (holder->stopped) return fmt::format("{} holds the lease and is stopped; continue or restart it", holder_name(*holder));
+  // Another host's is published when its agent has sent something.
+  if (place.elsewhere())
+    return fmt::format("{} collects; see whether that host's sFlow agent still sends to this one", holder_name(*holder));
   return fmt::format("{} holds the lease and does not publish; see its log, or restart it", holder_name(*holder));
 }
 
 }  // namespace
 
-Result<Snapshot> readable_snapshot(const std::filesystem::path& directory, unsigned parts) {
-  Result<Snapshot> snapshot = read_snapshot(directory, parts);
+SnapshotPlace local_place(const CommonOptions& common) {
+  return {.directory = common.runtime_directory, .runtime_directory = common.runtime_directory, .host = {}};
+}
+
+Result<SnapshotPlace> place_of(const CommonOptions& common) {
+  SnapshotPlace place = local_place(common);
+  if (common.host.empty()) return place;
+  Result<std::filesystem::path> directory = find_host(common.runtime_directory, common.host);
+  if (!directory) return directory.error();
+  place.directory = std::move(*directory);
+  place.host = common.host;
+  return place;
+}
+
+Result<Snapshot> readable_snapshot(const SnapshotPlace& place, unsigned parts) {
+  Result<Snapshot> snapshot = read_snapshot(place.directory, parts);
   if (snapshot) return snapshot;
   Error error = snapshot.error();
   switch (error.code) {
     case ErrorCode::kMissing:  // the text says what to start, unless something is running
-      if (lease_holder(directory)) error.text += fmt::format("; {}", blame(directory));
+      if (lease_holder(place.runtime_directory)) error.text += fmt::format("; {}", blame(place));
       break;
     case ErrorCode::kTruncated:
     case ErrorCode::kCorrupt:
     case ErrorCode::kForeign:
       // A collector replaces the file at its next interval whatever it holds, so nobody collects, or somebody does not get on.
-      error.text += fmt::format("; {}", blame(directory));
+      error.text += fmt::format("; {}", blame(place));
       break;
     default:
       break;  // rights, versions: the text says what to mend
@@ -48,15 +65,15 @@ Result<Snapshot> readable_snapshot(const std::filesystem::path& directory, unsig
   return error;
 }
 
-Result<Snapshot> fresh_snapshot(const std::filesystem::path& directory, unsigned parts, const Clock& clock) {
-  Result<Snapshot> snapshot = readable_snapshot(directory, parts);
+Result<Snapshot> fresh_snapshot(const SnapshotPlace& place, unsigned parts, const Clock& clock) {
+  Result<Snapshot> snapshot = readable_snapshot(place, parts);
   if (!snapshot || !snapshot->stale(clock)) return snapshot;
-  return Error{ErrorCode::kUnavailable, staleness(*snapshot, directory, clock)};
+  return Error{ErrorCode::kUnavailable, staleness(*snapshot, place, clock)};
 }
 
-std::string staleness(const Snapshot& snapshot, const std::filesystem::path& directory, const Clock& clock) {
+std::string staleness(const Snapshot& snapshot, const SnapshotPlace& place, const Clock& clock) {
   const SnapshotInfo info = snapshot.info();
-  const std::string where = printable((directory / kSnapshotFileName).string(), "|");
+  const std::string where = printable((place.directory / kSnapshotFileName).string(), "|");
   const std::optional<Nanoseconds> age = snapshot.age(clock);
   std::string how_old;
   if (age) {
@@ -67,7 +84,39 @@ std::string staleness(const Snapshot& snapshot, const std::filesystem::path& dir
   } else {
     how_old = "lies in the future of this machine's clock";
   }
-  return fmt::format("the snapshot {} {}: {}", where, how_old, blame(directory));
+  return fmt::format("the snapshot {} {}: {}", where, how_old, blame(place));
+}
+
+std::string libvirt_trouble(const SnapshotPlace& place) {
+  const Result<Snapshot> snapshot = readable_snapshot(place, kPartHealth);
+  if (!snapshot) return snapshot.error().text;
+  std::string trouble;
+  bool any = false;
+  for (std::size_t index = 0; index < snapshot->health_count(); ++index) {
+    const ProbeHealthRow probe = snapshot->health(index);
+    if (!probe.name.starts_with("libvirt")) continue;
+    any = true;
+    if (probe.state == HealthState::kUp) continue;
+    trouble += fmt::format("{}{} is {}", trouble.empty() ? "" : ", ", line_of(probe.name), name_of(probe.state));
+    if (!probe.message.empty()) trouble += fmt::format(" ({})", line_of(probe.message));
+  }
+  // Of another host its agent tells, and no libvirt of ours.
+  return any || place.elsewhere() ? trouble : "no libvirt connection is configured";
+}
+
+CheckResult no_vms(const SnapshotPlace& place) {
+  const std::string trouble = libvirt_trouble(place);
+  if (!trouble.empty()) return {.state = State::kUnknown, .text = fmt::format("no VM is known: {}", trouble)};
+  return {.state = State::kOk,
+          .text = place.elsewhere() ? fmt::format("there is no VM on {}", text_name(place.host)) : "there is no VM on this host"};
+}
+
+std::string about(const Snapshot& snapshot, const Clock& clock) {
+  const SnapshotInfo info = snapshot.info();
+  return fmt::format("snapshot {} of {} by {} {}, pid {}, {} old, every {} s", info.sequence, text_name(info.host),
+                     text_name(info.writer_program), text_name(info.writer_version), info.writer_pid,
+                     human_duration(static_cast<double>(snapshot.age(clock).value_or(0)) / kSecond),
+                     plain_number(static_cast<double>(info.interval) / kSecond));
 }
 
 }  // namespace vmtraffic::nagios

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "plugins/nagios/shared_options.hpp"
 
 namespace vmtraffic::nagios {
 namespace {
@@ -26,25 +27,7 @@ constexpr std::string_view kExamples =
     "  check_vm_traffic --window 5m -w 800M -c 950M\n"
     "  check_vm_traffic --name web1 --missing critical --percent --speed 1G -w 80 -c 95";
 
-// An option that takes one of a few words.
-template <class Value, std::size_t N>
-CommandLine::Take one_of(Value& target, const std::array<std::pair<std::string_view, Value>, N>& words) {
-  return [&target, words](const std::string& text) -> std::optional<std::string> {
-    std::string known;
-    for (std::size_t i = 0; i < N; ++i) {
-      if (text == words[i].first) {
-        target = words[i].second;
-        return std::nullopt;
-      }
-      known += fmt::format("{}{}", i == 0 ? "" : i + 1 == N ? " or " : ", ", words[i].first);
-    }
-    return fmt::format("\"{}\" is not known; right would be {}", printable(text, "|\""), known);
-  };
-}
-
 constexpr std::array<std::pair<std::string_view, bool>, 2> kPer{{{"vm", false}, {"vnic", true}}};
-constexpr std::array<std::pair<std::string_view, Direction>, 4> kDirections{
-    {{"rx", Direction::kRx}, {"tx", Direction::kTx}, {"both", Direction::kBoth}, {"sum", Direction::kSum}}};
 constexpr std::array<std::pair<std::string_view, Window>, kWindowCount> kWindows{
     {{"interval", Window::kInterval}, {"1m", Window::kMinute}, {"5m", Window::kFiveMinutes}}};
 constexpr std::array<std::pair<std::string_view, Metric>, 5> kMetrics{{{"bits", Metric::kBits},
@@ -52,47 +35,7 @@ constexpr std::array<std::pair<std::string_view, Metric>, 5> kMetrics{{{"bits", 
                                                                        {"packets", Metric::kPackets},
                                                                        {"errors", Metric::kErrors},
                                                                        {"drops", Metric::kDrops}}};
-constexpr std::array<std::pair<std::string_view, PerfdataScope>, 3> kScopes{
-    {{"all", PerfdataScope::kAll}, {"top", PerfdataScope::kTop}, {"none", PerfdataScope::kNone}}};
-
-void add_selection(CommandLine& line, Selection& selection) {
-  line.add_texts(
-      "-n,--name",
-      [&selection](const std::string& text) -> std::optional<std::string> {
-        if (text.empty()) return "a VM's name is not empty; right would be e.g. web1 or /^web/";
-        Result<TextMatch> match = TextMatch::parse(text);
-        if (!match) return match.error().text;
-        selection.names.push_back(std::move(*match));
-        return std::nullopt;
-      },
-      "NAME", "The VM of this name; /PATTERN/ is a regular expression. May be given again");
-  line.add_texts(
-      "-r,--regex",
-      [&selection](const std::string& text) -> std::optional<std::string> {
-        Result<TextMatch> match = TextMatch::pattern(text);
-        if (!match) return match.error().text;
-        selection.names.push_back(std::move(*match));
-        return std::nullopt;
-      },
-      "PATTERN", "VMs whose names match this regular expression (RE2) anywhere");
-  line.add_texts(
-      "-u,--uuid",
-      [&selection](const std::string& text) -> std::optional<std::string> {
-        const std::optional<DomainUuid> uuid = DomainUuid::parse(text);
-        if (!uuid) return fmt::format("\"{}\" is no UUID; right would be 8-4-4-4-12 hexadecimal digits", printable(text, "|\""));
-        selection.uuids.push_back(*uuid);
-        return std::nullopt;
-      },
-      "UUID", "The VM with this UUID");
-  line.add_texts(
-      "--tag",
-      [&selection](const std::string& text) -> std::optional<std::string> {
-        Result<TagMatch> match = parse_tag_match(text);
-        if (!match) return match.error().text;
-        selection.tags.push_back(std::move(*match));
-        return std::nullopt;
-      },
-      "KEY=VALUE", "VMs with this tag, e.g. nova.project=web; VALUE may be /PATTERN/. Several must all match");
+void add_vnics(CommandLine& line, Selection& selection) {
   line.add_texts(
       "--vnic",
       [&selection](const std::string& text) -> std::optional<std::string> {
@@ -147,7 +90,9 @@ Parsed<TrafficOptions> parse_traffic_options(const std::vector<std::string>& arg
                     .range_example = "800M",
                     .percent_use = "--percent --speed 1G"},
                    options.common);
-  add_selection(line, options.selection);
+  add_vm_selection(line, options.selection);
+  add_vnics(line, options.selection);
+  add_host(line, options.common);
   add_measure(line, options);
   add_judgement(line, options);
   add_output(line, options);

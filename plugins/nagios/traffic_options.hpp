@@ -11,14 +11,12 @@
 #include "plugins/nagios/command_line.hpp"
 #include "plugins/nagios/quantity.hpp"
 #include "plugins/nagios/selection.hpp"
+#include "plugins/nagios/shared_options.hpp"
 #include "plugins/nagios/threshold.hpp"
 
 namespace vmtraffic::nagios {
 
 inline constexpr CheckName kTrafficCheck{"check_vm_traffic", "VM_TRAFFIC"};
-
-enum class Direction { kRx, kTx, kBoth, kSum };
-enum class PerfdataScope { kAll, kTop, kNone };
 
 struct TrafficOptions {
   CommonOptions common;

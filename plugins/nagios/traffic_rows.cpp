@@ -101,13 +101,13 @@ class RowBuilder {
   }
 
  private:
-  bool wants_rx() const { return options_.direction == Direction::kRx || options_.direction == Direction::kBoth; }
-  bool wants_tx() const { return options_.direction == Direction::kTx || options_.direction == Direction::kBoth; }
-  bool wanted_direction_measured() const { return (wants_rx() && rx_.measured()) || (wants_tx() && tx_.measured()); }
+  bool wanted_direction_measured() const {
+    return (wants_rx(options_.direction) && rx_.measured()) || (wants_tx(options_.direction) && tx_.measured());
+  }
 
   void take_values() {
-    if (wants_rx()) row_.rx = rx_.value(options_);
-    if (wants_tx()) row_.tx = tx_.value(options_);
+    if (wants_rx(options_.direction)) row_.rx = rx_.value(options_);
+    if (wants_tx(options_.direction)) row_.tx = tx_.value(options_);
     if (options_.direction == Direction::kSum && rx_.measured() && tx_.measured()) row_.sum = *rx_.value(options_) + *tx_.value(options_);
   }
 

@@ -10,9 +10,6 @@ namespace {
 
 std::string vnic_name(const VnicKey& key) { return key.ordinal == 0 ? key.mac.text() : fmt::format("{}#{}", key.mac.text(), key.ordinal); }
 
-// Up to so many rows, looking through all names for each is quicker than sorting them once.
-constexpr std::size_t kFewRows = 16;
-
 // Windows end where a sample was taken: a little less than their name is not worth a word.
 bool is_short(double covered_s, double window_s) { return covered_s < 0.9 * window_s; }
 
@@ -31,28 +28,12 @@ double window_seconds(Window window, Nanoseconds interval) {
 }
 
 TrafficText::TrafficText(const Snapshot& snapshot, const TrafficOptions& options, std::vector<std::string_view> names)
-    : snapshot_(snapshot), options_(options), names_(std::move(names)), sorted_(rows_shown(options) > kFewRows) {
-  if (sorted_) std::sort(names_.begin(), names_.end());
-}
-
-bool TrafficText::is_shared(std::string_view name) const {
-  if (!sorted_) {
-    // Names of a host mostly begin alike ("instance-0000…") and end differently.
-    const auto same = [&](std::string_view other) {
-      return other.size() == name.size() && (name.empty() || other.back() == name.back()) && other == name;
-    };
-    return std::count_if(names_.begin(), names_.end(), same) > 1;
-  }
-  const auto [first, last] = std::equal_range(names_.begin(), names_.end(), name);
-  return last - first > 1;
-}
+    : snapshot_(snapshot), options_(options), names_(std::move(names), rows_shown(options)) {}
 
 std::string TrafficText::human(double value) const { return options_.percent ? human_percent(value) : human_rate(value, options_.metric); }
 
 std::string TrafficText::text_of_name(const Row& row) const {
-  const DomainRow domain = snapshot_.domain(row.domain);
-  std::string name = text_name(domain.name);
-  if (is_shared(domain.name)) name += fmt::format(" ({})", domain.uuid.text());
+  std::string name = names_.text(snapshot_.domain(row.domain));
   if (row.vnic) name += fmt::format(" {}", vnic_name(snapshot_.vnic(*row.vnic).key));
   return name;
 }
@@ -92,14 +73,8 @@ std::string TrafficText::sentence(const Row& row, bool covered) const {
   return text;
 }
 
-std::string TrafficText::label_of_domain(const DomainRow& domain) const {
-  std::string label = label_part(domain.name, "/");
-  if (is_shared(domain.name)) label += fmt::format("/{}", domain.uuid.text());
-  return label;
-}
-
 void TrafficText::add_perfdata(const Row& row, std::vector<PerfValue>& perfdata) const {
-  const std::string domain_label = label_of_domain(snapshot_.domain(row.domain));
+  const std::string domain_label = names_.label(snapshot_.domain(row.domain));
   const std::string label = row.vnic ? fmt::format("{}/{}", domain_label, vnic_name(snapshot_.vnic(*row.vnic).key)) : domain_label;
   const auto add = [&](std::string_view direction, const std::optional<double>& value) {
     if (!value) return;

@@ -8,6 +8,7 @@
 #include "core/snapshot.hpp"
 #include "plugins/nagios/result.hpp"
 #include "plugins/nagios/traffic_rows.hpp"
+#include "plugins/nagios/vm_names.hpp"
 
 namespace vmtraffic::nagios {
 
@@ -26,16 +27,12 @@ class TrafficText {
   void add_perfdata(const Row& row, std::vector<PerfValue>& perfdata) const;
 
  private:
-  // Two domains (of two libvirt connections) have this name: their UUIDs tell them apart.
-  bool is_shared(std::string_view name) const;
   std::string text_of_name(const Row& row) const;
-  std::string label_of_domain(const DomainRow& domain) const;
   void add_totals(const Row& row, const std::string& domain_label, std::vector<PerfValue>& perfdata) const;
 
   const Snapshot& snapshot_;
   const TrafficOptions& options_;
-  std::vector<std::string_view> names_;
-  bool sorted_;
+  VmNames names_;
 };
 
 double window_seconds(Window window, Nanoseconds interval);

@@ -1,7 +1,8 @@
 vmtraffic_test(nagios_test
   SOURCES nagios_threshold_test.cpp nagios_result_test.cpp nagios_selection_test.cpp nagios_quantity_test.cpp nagios_traffic_test.cpp
-          nagios_collector_test.cpp nagios_process_test.cpp
+          nagios_collector_test.cpp nagios_process_test.cpp nagios_peer_rules_test.cpp nagios_talkers_test.cpp nagios_host_test.cpp
   LIBRARIES vmtraffic_nagios vmtraffic_core)
 target_compile_definitions(nagios_test PRIVATE
-  CHECK_VM_TRAFFIC="$<TARGET_FILE:check_vm_traffic>" CHECK_VM_COLLECTOR="$<TARGET_FILE:check_vm_collector>")
-add_dependencies(nagios_test check_vm_traffic check_vm_collector)
+  CHECK_VM_TRAFFIC="$<TARGET_FILE:check_vm_traffic>" CHECK_VM_TALKERS="$<TARGET_FILE:check_vm_talkers>"
+  CHECK_VM_COLLECTOR="$<TARGET_FILE:check_vm_collector>")
+add_dependencies(nagios_test check_vm_traffic check_vm_talkers check_vm_collector)

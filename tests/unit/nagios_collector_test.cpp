@@ -137,6 +137,61 @@ TEST_F(CheckVmCollector, LossesAndUnattributedShare) {
   EXPECT_EQ(run({"--unattributed-warning", "5"}).state, State::kUnknown);  // asked for and not published
 }
 
+ContentBuilder with_agents() {
+  ContentBuilder builder = healthy();
+  builder.content.agents = {
+      {.address = "10.0.0.1",
+       .sender = "127.0.0.1",
+       .host = "",
+       .last = kNow - 4 * kSecond,
+       .datagrams = 900,
+       .lost = 100,
+       .samples = 4900,
+       .samples_lost = 12,
+       .sampling_rate = 100.54},
+      {.address = "2001:db8::2", .sub_agent = 7, .sender = "a|b", .host = "to\nr", .last = kNow - 95 * kSecond, .datagrams = 50}};
+  return builder;
+}
+
+TEST_F(CheckVmCollector, Agents) {
+  write(with_agents());
+  const auto expected = [](State state, const char* problems, const char* well, const char* thresholds) {
+    return outcome(state, fmt::format("VM_COLLECTOR {}: {}{}; {}; {}{} | {} {}\n", name_of(state), problems, kPublished, kAllUp, kNames,
+                                      well, kPerfdata, thresholds));
+  };
+  const char* lost = "sFlow agent 10.0.0.1 lost 10 % of its datagrams; ";
+  const char* silent = "sFlow agent 2001:db8::2/7 (\"to\\x0ar\") was heard 95 s ago; ";
+  const std::string both = fmt::format("{}{}", lost, silent);
+  EXPECT_EQ(run({"--agent-warning", "5", "--agent-critical", "20"}),
+            expected(State::kWarning, lost, "; sFlow agent 2001:db8::2/7 (\"to\\x0ar\") was heard 95 s ago",
+                     "'agents_lost'=10%;5;20;0;100 'agents_silent'=95s;;;0"));
+  EXPECT_EQ(run({"--agent-silent-warning", "30", "--agent-silent-critical", "90"}),
+            expected(State::kCritical, silent, "; sFlow agent 10.0.0.1 lost 10 % of its datagrams",
+                     "'agents_lost'=10%;;;0;100 'agents_silent'=95s;30;90;0"));
+  EXPECT_EQ(run({"--agent-critical", "9", "--agent-silent-warning", "90"}),
+            expected(State::kCritical, both.c_str(), "", "'agents_lost'=10%;;9;0;100 'agents_silent'=95s;90;;0"));
+  EXPECT_EQ(run({"--agent-critical", "10", "--agent-silent-warning", "95"}).state, State::kOk);
+}
+
+TEST_F(CheckVmCollector, AgentsOnlyWhenAskedFor) {
+  write(with_agents());
+  EXPECT_EQ(run({}), outcome(State::kOk, fmt::format("VM_COLLECTOR OK: {}; {}; {} | {}\n", kPublished, kAllUp, kNames, kPerfdata)));
+  EXPECT_EQ(
+      run({"-v"}),
+      outcome(State::kOk,
+              fmt::format("VM_COLLECTOR OK: {}; {}; {} | {}\ncollector: up, ticks 7\nlink_counters: up, dumps 7, notifications_lost 0\n"
+                          "libvirt qemu:///system: up\n"
+                          "sFlow agent 10.0.0.1: heard 4 s ago from 127.0.0.1, 900 datagrams, 100 lost, 4900 samples, 12 lost, 1 of "
+                          "100.5 packets sampled\n"
+                          "sFlow agent 2001:db8::2/7 (\"to\\x0ar\"): heard 95 s ago from a\\x7cb, 50 datagrams, 0 lost, 0 samples, 0 "
+                          "lost, 1 of ? packets sampled\n",
+                          kPublished, kAllUp, kNames, kPerfdata)));
+  write(healthy());
+  EXPECT_EQ(run({"--agent-silent-warning", "30"}),
+            outcome(State::kUnknown, fmt::format("VM_COLLECTOR UNKNOWN: no sFlow agent has sent a datagram; {}; {}; {} | {}\n", kPublished,
+                                                 kAllUp, kNames, kPerfdata)));
+}
+
 TEST_F(CheckVmCollector, OldNames) {
   ContentBuilder builder = healthy();
   builder.content.numbers.domains[1].confirmed_boottime = kNow - 95 * kSecond;

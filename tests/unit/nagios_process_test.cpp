@@ -70,6 +70,8 @@ TEST_F(CheckProcess, UnknownIsThree) {
   EXPECT_EQ(run_program(CHECK_VM_TRAFFIC, {"--nonsense"}).status, 3);
   EXPECT_EQ(run_program(CHECK_VM_TRAFFIC, {"--help"}).status, 3);
   EXPECT_EQ(run_program(CHECK_VM_TRAFFIC, {"-V"}).output, "check_vm_traffic (vmtraffic) " VMTRAFFIC_VERSION "\n");
+  EXPECT_EQ(run_program(CHECK_VM_TALKERS, {"-V"}).output, "check_vm_talkers (vmtraffic) " VMTRAFFIC_VERSION "\n");
+  EXPECT_EQ(run_program(CHECK_VM_TALKERS, with_directory({})).status, 3);
   EXPECT_EQ(run_program(CHECK_VM_COLLECTOR, {"-V"}).output, "check_vm_collector (vmtraffic) " VMTRAFFIC_VERSION "\n");
   EXPECT_EQ(run_program(CHECK_VM_COLLECTOR, with_directory({})).status, 3);
 }

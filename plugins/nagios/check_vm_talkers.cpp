@@ -1,0 +1,74 @@
+#include "plugins/nagios/check_vm_talkers.hpp"
+
+#include <fmt/format.h>
+
+#include "plugins/nagios/fresh_snapshot.hpp"
+#include "plugins/nagios/quantity.hpp"
+#include "plugins/nagios/talkers_rows.hpp"
+#include "plugins/nagios/talkers_text.hpp"
+
+namespace vmtraffic::nagios {
+namespace {
+
+// Why there is nothing to judge by, and what to do; empty when there is something.
+std::string_view no_samples(const std::optional<FlowsInfo>& flows) {
+  if (!flows) return "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host";
+  if (flows->samples == 0) {
+    return "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen and sflow.allow in "
+           "vmtraffic.toml "
+           "take it";
+  }
+  return "";
+}
+
+State state_of(const Talkers& talkers, const TalkersOptions& options) {
+  State state = talkers.worst;
+  if (!talkers.missing.empty()) state = worse(state, options.missing);
+  // Something runs, and nothing tells with whom it talks.
+  const std::size_t running = talkers.all.size() - talkers.not_running;
+  if (running > 0 && (talkers.never_sampled == running || !talkers.recently_sampled)) state = worse(state, options.no_samples);
+  return state;
+}
+
+CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, const SnapshotPlace& place, const Clock& clock) {
+  const std::optional<FlowsInfo> flows = snapshot.flows();
+  if (const std::string_view why = no_samples(flows); !why.empty()) return {.state = State::kUnknown, .text = std::string(why)};
+  const Talkers talkers = talkers_of(snapshot, *flows, options, clock);
+  if (talkers.all.empty() && talkers.missing.empty()) return no_vms(place);
+
+  const TalkersText text(snapshot, *flows, options, talkers);
+  CheckResult result{.state = state_of(talkers, options), .text = {}};
+  if (!talkers.missing.empty()) {
+    result.text = talkers.missing.text(options.selection, talkers.names);
+    if (const std::string trouble = libvirt_trouble(place); !trouble.empty()) result.text += fmt::format("; {}", trouble);
+    if (!talkers.all.empty()) result.text += "; ";
+  }
+  if (!talkers.all.empty()) result.text += text.finding();
+  if (talkers.oldest_names) {
+    result.text += fmt::format("; libvirt has not confirmed names and states for {}",
+                               human_duration(static_cast<double>(*talkers.oldest_names) / kSecond));
+  }
+  text.add_perfdata(result.perfdata);
+  if (options.common.verbosity > 0) {
+    result.long_text = text.details();
+    result.long_text.push_back(about(snapshot, clock));
+  }
+  return result;
+}
+
+}  // namespace
+
+Outcome check_vm_talkers(const TalkersOptions& options, const Clock& clock) {
+  const unsigned parts =
+      kPartInventory | kPartNumbers | kPartFlows | (options.selection.tags.empty() ? 0u : static_cast<unsigned>(kPartTags));
+  const auto result = [&]() -> CheckResult {
+    const Result<SnapshotPlace> place = place_of(options.common);
+    if (!place) return {.state = State::kUnknown, .text = place.error().text};
+    const Result<Snapshot> snapshot = fresh_snapshot(*place, parts, clock);
+    if (!snapshot) return {.state = State::kUnknown, .text = snapshot.error().text};
+    return judged(*snapshot, options, *place, clock);
+  }();
+  return {result.state, render(kTalkersCheck.service, result, options.common.max_output)};
+}
+
+}  // namespace vmtraffic::nagios
