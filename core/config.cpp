@@ -63,7 +63,7 @@ class Section {
     if (node == nullptr) return;
     const toml::array* array = node->as_array();
     constexpr std::string_view kWant = "wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"]";
-    if (array == nullptr || array->empty()) return complain(*node, key, kWant);
+    if (array == nullptr) return complain(*node, key, kWant);
     std::vector<std::string> found;
     for (const toml::node& element : *array) {
       const auto value = element.value<std::string>();
@@ -75,11 +75,84 @@ class Section {
     out = std::move(found);
   }
 
+  // A list of which each element is read by `element`, which gives nothing for what it does not like.
+  template <class Value, class Read>
+  void list(std::string_view key, std::vector<Value>& out, std::string_view want, Read&& element) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return complain(*node, key, want);
+    std::vector<Value> found;
+    for (const toml::node& n : *array) {
+      const std::optional<Value> value = element(n);
+      if (!value) return complain(n, key, want);
+      found.push_back(*value);
+    }
+    out = std::move(found);
+  }
+
+  void addresses(std::string_view key, std::vector<IpAddress>& out) {
+    list(key, out, "wants a list of IP addresses, such as [\"127.0.0.1\", \"::1\"]", [](const toml::node& n) {
+      const auto text = n.is_string() ? n.value<std::string>() : std::nullopt;
+      return text ? IpAddress::parse(*text) : std::nullopt;
+    });
+    if (!error_ && table_.contains(key) && out.empty()) complain(*table_.get(key), key, "wants at least one IP address");
+  }
+
+  void networks(std::string_view key, std::vector<IpNetwork>& out) { list(key, out, kNetworksWanted, network_of); }
+
+  void ports(std::string_view key, std::vector<std::uint16_t>& out) {
+    list(key, out, "wants a list of UDP ports, such as [4789, 8472]", [](const toml::node& n) -> std::optional<std::uint16_t> {
+      const auto value = n.is_integer() ? n.value<std::int64_t>() : std::nullopt;
+      if (!value || *value < 1 || *value > 65535) return std::nullopt;
+      return static_cast<std::uint16_t>(*value);
+    });
+  }
+
+  template <class Integer>
+  void integer(std::string_view key, Integer& out, std::int64_t least, std::int64_t most, std::string_view what) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto value = node->is_integer() ? node->value<std::int64_t>() : std::nullopt;
+    if (!value || *value < least || *value > most)
+      return complain(*node, key, fmt::format("wants a whole number from {} to {} ({})", least, most, what));
+    out = static_cast<Integer>(*value);
+  }
+
+  void flag(std::string_view key, bool& out) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    if (!node->is_boolean()) return complain(*node, key, "wants true or false");
+    out = *node->value<bool>();
+  }
+
+  // Each key a name, each value a network or a list of some.
+  void named_networks(std::vector<std::pair<std::string, IpNetwork>>& out) {
+    std::vector<std::pair<toml::source_position, std::string>> names;
+    for (const auto& [key, node] : table_) names.emplace_back(key.source().begin, std::string(key.str()));
+    std::sort(names.begin(), names.end());  // the file's order
+    for (const auto& [where, name] : names) {
+      std::vector<IpNetwork> found;
+      const toml::node* node = table_.get(name);
+      if (node->is_string()) {
+        known_.push_back(name);
+        const auto one = network_of(*node);
+        if (!one) return complain(*node, name, kNetworksWanted);
+        found.push_back(*one);
+      } else {
+        networks(name, found);
+      }
+      for (const IpNetwork& n : found) out.emplace_back(name, n);
+    }
+  }
+
+  bool faulty() const { return error_.has_value(); }
+
   std::optional<Section> section(std::string_view key) {
     const toml::node* node = take(key);
     if (node == nullptr) return std::nullopt;
     if (!node->is_table()) {
-      complain(*node, key, fmt::format("is a section: write [{}]", key));
+      complain(*node, key, fmt::format("is a section: write [{}{}]", path_, key));
       return std::nullopt;
     }
     return Section(*node->as_table(), path_ + std::string(key) + ".", origin_, error_);
@@ -100,6 +173,14 @@ class Section {
   }
 
  private:
+  static constexpr std::string_view kNetworksWanted =
+      "wants a list of networks without host bits, such as [\"10.0.0.0/8\", \"2001:db8::/32\", \"192.0.2.1\"]";
+
+  static std::optional<IpNetwork> network_of(const toml::node& n) {
+    const auto text = n.is_string() ? n.value<std::string>() : std::nullopt;
+    return text ? IpNetwork::parse(*text) : std::nullopt;
+  }
+
   // driver[+transport]:// and something behind it. libvirt itself judges the rest when it is opened.
   static bool plausible_uri(std::string_view uri) {
     static constexpr std::array<std::string_view, 18> kDrivers{"qemu",   "lxc",       "xen",          "ch",       "bhyve",        "vz",
@@ -134,7 +215,39 @@ class Section {
   std::vector<std::string> known_;
 };
 
+void read_libvirt(Section libvirt, Config& config) {
+  libvirt.uris("uris", config.libvirt.uris);
+  libvirt.number("refresh_interval", config.libvirt.refresh_interval_s, 1, 86400, "seconds");
+  libvirt.number("vhost_user_interval", config.libvirt.vhost_user_interval_s, std::max(config.interval_s, kLeastVhostUserInterval_s), 86400,
+                 "seconds");
+  libvirt.finish();
+}
+
+void read_sflow(Section sflow, SflowConfig& config) {
+  config.enabled = true;
+  sflow.flag("enabled", config.enabled);
+  sflow.addresses("listen", config.listen);
+  sflow.integer("port", config.port, 1, 65535, "UDP");
+  sflow.networks("allow", config.allow);
+  sflow.networks("agents", config.agents);
+  sflow.networks("local_agents", config.local_agents);
+  sflow.integer("threads", config.threads, 1, 16, "threads that receive");
+  sflow.integer("receive_buffer", config.receive_buffer_kib, 64, 1 << 20, "KiB");
+  sflow.number("window", config.window_s, 10, 3600, "seconds");
+  sflow.integer("top", config.top, 1, 100, "conversations of a vNIC");
+  sflow.integer("conversations", config.conversations, 1024, 1 << 24, "conversations kept");
+  sflow.ports("vxlan_ports", config.vxlan_ports);
+  sflow.ports("geneve_ports", config.geneve_ports);
+  if (auto networks = sflow.section("networks")) networks->named_networks(config.networks);
+  sflow.finish();
+}
+
 }  // namespace
+
+SflowConfig::SflowConfig() {
+  listen = {*IpAddress::parse("127.0.0.1"), *IpAddress::parse("::1")};
+  allow = {*IpNetwork::parse("127.0.0.0/8"), *IpNetwork::parse("::1")};
+}
 
 Result<Config> parse_config(std::string_view text, std::string_view origin) {
   const std::string where = printable(origin);
@@ -151,15 +264,13 @@ Result<Config> parse_config(std::string_view text, std::string_view origin) {
   root.text("host", config.host, "this host's name");
   root.directory("runtime_directory", config.runtime_directory);
   root.directory("state_directory", config.state_directory);
-  if (auto libvirt = root.section("libvirt")) {
-    libvirt->uris("uris", config.libvirt.uris);
-    libvirt->number("refresh_interval", config.libvirt.refresh_interval_s, 1, 86400, "seconds");
-    libvirt->number("vhost_user_interval", config.libvirt.vhost_user_interval_s, std::max(config.interval_s, kLeastVhostUserInterval_s),
-                    86400, "seconds");
-    libvirt->finish();
-  }
+  if (auto libvirt = root.section("libvirt")) read_libvirt(*std::move(libvirt), config);
+  if (auto sflow = root.section("sflow")) read_sflow(*std::move(sflow), config.sflow);
   root.finish();
   if (error) return *error;
+  if (config.libvirt.uris.empty() && !config.sflow.enabled) {
+    return Error{ErrorCode::kInvalid, fmt::format("{}: libvirt.uris is empty and there is no [sflow]: nothing would be watched", where)};
+  }
   // The default, where samples are taken more seldom than that.
   config.libvirt.vhost_user_interval_s = std::max(config.libvirt.vhost_user_interval_s, config.interval_s);
   return config;

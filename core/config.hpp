@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/address.hpp"
 #include "core/result.hpp"
 #include "core/types.hpp"
 
@@ -22,12 +24,32 @@ struct LibvirtConfig {
   friend bool operator==(const LibvirtConfig&, const LibvirtConfig&) = default;
 };
 
+// The sFlow probe. On as soon as the file has the section.
+struct SflowConfig {
+  bool enabled{false};
+  std::vector<IpAddress> listen;  // where datagrams are received; loopback of both versions by default
+  std::uint16_t port{6343};
+  std::vector<IpNetwork> allow;         // who may send; loopback by default
+  std::vector<IpNetwork> agents;        // agents that are listened to, by the address that they name; empty: any that may send
+  std::vector<IpNetwork> local_agents;  // agents whose ifIndexes are those of this host's links; empty: those that send from this host
+  std::uint32_t threads{1};             // that receive; 1 to 16
+  std::uint32_t receive_buffer_kib{8192};
+  double window_s{60};                                      // what `recent` covers at least
+  std::uint32_t top{10};                                    // conversations and services of each vNIC that are published
+  std::uint32_t conversations{65'536};                      // that are kept for this host, and a sixteenth of them for each other one
+  std::vector<std::pair<std::string, IpNetwork>> networks;  // named, in the order of the file
+  std::vector<std::uint16_t> vxlan_ports{4789}, geneve_ports{6081};
+  SflowConfig();
+  friend bool operator==(const SflowConfig&, const SflowConfig&) = default;
+};
+
 struct Config {
   double interval_s{10};  // 1 to 3600
   std::string host;       // empty: this machine's host name
   std::filesystem::path runtime_directory{kDefaultRuntimeDirectory};
   std::filesystem::path state_directory{kDefaultStateDirectory};
   LibvirtConfig libvirt;
+  SflowConfig sflow;
   friend bool operator==(const Config&, const Config&) = default;
 };
 

@@ -61,6 +61,31 @@ bool History::follow(const Snapshot& snapshot) {
   return true;
 }
 
+namespace {
+
+SflowListenerOptions listener_options(const Sampler::Options& options) {
+  const SflowConfig& config = options.config.sflow;
+  SflowListenerOptions out;
+  out.listen = config.listen;
+  out.port = config.port;
+  out.allow = config.allow;
+  out.threads = config.threads;
+  out.receive_buffer_kib = config.receive_buffer_kib;
+  out.top = config.top;
+  out.intake.agents = config.agents;
+  out.intake.local_agents = config.local_agents;
+  for (const auto& [name, network] : config.networks) out.intake.networks.push_back({name, network});
+  out.intake.vxlan_ports = config.vxlan_ports;
+  out.intake.geneve_ports = config.geneve_ports;
+  out.intake.limits.conversations = config.conversations;
+  out.intake.limits.period = nanoseconds(config.window_s);
+  out.log = options.log;
+  out.clock = options.clock;
+  return out;
+}
+
+}  // namespace
+
 Sampler::Sampler(Options options, History& history)
     : options_(std::move(options)),
       interval_(nanoseconds(options_.config.interval_s)),
@@ -80,6 +105,10 @@ Sampler::Sampler(Options options, History& history)
     libvirt_.push_back(std::make_unique<LibvirtProbe>(std::move(o)));
     libvirt_.back()->start();
   }
+  if (options_.config.sflow.enabled) {
+    sflow_ = std::make_unique<SflowListener>(listener_options(options_));
+    sflow_->start();
+  }
   for (const Domain& d : history_.inventory.domains) {
     for (const Vnic& v : d.vnics) {
       if (!v.addresses.empty()) addresses_[v.mac] = v.addresses;
@@ -94,14 +123,23 @@ Nanoseconds Sampler::vhost_user_interval() const { return std::max(nanoseconds(o
 
 Sampler::~Sampler() { stop(std::chrono::milliseconds(0)); }
 
+std::vector<Probe*> Sampler::probes() const {
+  std::vector<Probe*> out;
+  for (const auto& probe : libvirt_) out.push_back(probe.get());
+  if (sflow_ != nullptr) out.push_back(sflow_.get());
+  return out;
+}
+
 bool Sampler::settled() const {
-  return std::all_of(libvirt_.begin(), libvirt_.end(), [](const auto& probe) { return probe->settled(); });
+  const auto all = probes();
+  return std::all_of(all.begin(), all.end(), [](const Probe* probe) { return probe->settled(); });
 }
 
 void Sampler::stop(std::chrono::milliseconds limit) noexcept {
-  for (const auto& probe : libvirt_) probe->request_stop();
+  const auto all = probes();
+  for (Probe* probe : all) probe->request_stop();
   const auto deadline = std::chrono::steady_clock::now() + limit;
-  for (const auto& probe : libvirt_) {
+  for (Probe* probe : all) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     probe->join(std::max(left, std::chrono::milliseconds(0)));
   }
@@ -122,6 +160,7 @@ void Sampler::rebuild_inventory(const std::vector<LibvirtView>& views) {
   }
   normalize(next);
   add_addresses(next, addresses_);
+  add_addresses(next, learnt_);
   if (next == history_.inventory) return;
   history_.set_inventory(std::move(next));
   ++history_.inventory_generation;
@@ -153,8 +192,23 @@ bool Sampler::read_neighbours() {
   auto listed = neighbours_.list();
   if (!listed.ok() && !neighbours_failed_ && options_.log) options_.log(LogLevel::kWarning, "neighbour table: " + listed.error().text);
   neighbours_failed_ = !listed.ok();
-  if (!listed.ok() || *listed == addresses_) return false;
+  const bool learnt = learn_addresses();
+  if (!listed.ok() || *listed == addresses_) return learnt;
   addresses_ = std::move(listed).value();
+  return true;
+}
+
+// What packet samples told of each vNIC's addresses: more than the host's own tables do, where guests talk past the host.
+bool Sampler::learn_addresses() {
+  if (sflow_ == nullptr) return false;
+  auto rows = sflow_->learnt_addresses();
+  std::map<VnicKey, std::vector<std::string>> learnt;
+  const auto& keys = history_.ledger.keys();
+  for (std::size_t row = 0; row < std::min(rows.size(), keys.size()); ++row) {
+    if (!rows[row].empty()) learnt.emplace(keys[row], std::move(rows[row]));
+  }
+  if (flow_generation_ != history_.inventory_generation || learnt == learnt_) return false;
+  learnt_ = std::move(learnt);
   return true;
 }
 
@@ -246,7 +300,24 @@ void Sampler::take_vhost_user_readings(Nanoseconds now) {
 std::vector<ProbeHealth> Sampler::health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const {
   std::vector<ProbeHealth> out{own, link_health_};
   for (const LibvirtView& view : views) out.push_back(view.health);
+  if (sflow_ != nullptr) out.push_back(sflow_->health());
   return out;
+}
+
+void Sampler::take_flows(Nanoseconds now) {
+  if (sflow_ == nullptr) return;
+  const auto& totals = history_.ledger.totals();
+  std::vector<std::uint32_t> if_indexes(totals.size());
+  std::transform(totals.begin(), totals.end(), if_indexes.begin(), [](const VnicTotals& t) { return t.present != 0 ? t.if_index : 0; });
+  if (flow_generation_ != history_.inventory_generation || if_indexes != flow_if_indexes_) {
+    sflow_->set_inventory(history_.inventory, if_indexes);
+    flow_if_indexes_ = std::move(if_indexes);
+    flow_generation_ = history_.inventory_generation;
+  }
+  const SflowListener::View view = sflow_->tick(now, totals);
+  flows_part_ = {};
+  flows_part_ = encode_flows(view.flows);
+  agents_part_ = encode_agents(view.agents);
 }
 
 EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
@@ -258,6 +329,7 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   take_vhost_user_readings(now);
   const auto steps = history_.ledger.sample(readings_, now);
   history_.windows.advance(now, history_.ledger.totals(), steps);
+  take_flows(now);
   history_.events.expire(now, interval_);
   if (encoded_generation_ != history_.inventory_generation) {
     inventory_part_ = {};  // each time the old part goes first: two of a thousand domains' are half a megabyte
@@ -289,6 +361,10 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   out.health = &health_part_;
   out.events = &events_part_;
   out.tags = &tags_part_;
+  if (sflow_ != nullptr) {
+    out.flows = &flows_part_;
+    out.agents = &agents_part_;
+  }
   return out;
 }
 

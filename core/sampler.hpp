@@ -1,8 +1,10 @@
 // The sampler: the probes and the ledger together, without lease and file. One call of sample() is one tick: it takes what the libvirt
-// probes know, reads all link counters, and gives the snapshot's parts. Used by the collector (each interval) and by sample_once().
+// probes know, reads all link counters, takes what the sFlow probe heard, and gives the snapshot's parts. Used by the collector (each
+// interval) and by sample_once().
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "core/probes/libvirt_probe.hpp"
 #include "core/probes/link_counters.hpp"
 #include "core/probes/neighbours.hpp"
+#include "core/probes/sflow_listener.hpp"
 #include "core/snapshot.hpp"
 #include "core/snapshot/writer.hpp"
 #include "core/traffic/event_ring.hpp"
@@ -50,7 +53,7 @@ class Sampler {
     Log log;
     Clock clock;
   };
-  // Starts one probe per libvirt connection, seeded with the history's inventory.
+  // Starts one probe per libvirt connection, seeded with the history's inventory, and the sFlow probe where the configuration has one.
   Sampler(Options options, History& history);
   ~Sampler();  // request_stop() and no waiting
 
@@ -65,16 +68,23 @@ class Sampler {
   void take_views();
   void rebuild_inventory(const std::vector<LibvirtView>& views);
   bool read_neighbours();
+  bool learn_addresses();
   void assemble_domain_numbers(const std::vector<LibvirtView>& views);
   void read_links(Nanoseconds now);
   void watch_links();
   void take_vhost_user_readings(Nanoseconds now);
+  std::vector<Probe*> probes() const;
+  void take_flows(Nanoseconds now);
   std::vector<ProbeHealth> health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const;
 
   Options options_;
   Nanoseconds interval_;
   History& history_;
   std::vector<std::unique_ptr<LibvirtProbe>> libvirt_;
+  std::unique_ptr<SflowListener> sflow_;        // null: not configured
+  std::vector<std::uint32_t> flow_if_indexes_;  // that it was given, by row
+  std::uint64_t flow_generation_{~std::uint64_t{0}};
+  std::map<VnicKey, std::vector<std::string>> learnt_;  // addresses
   std::vector<std::uint64_t> generations_;
   std::vector<LibvirtView> views_;
   Nanoseconds started_;
@@ -90,7 +100,7 @@ class Sampler {
   bool first_tick_{true};
   std::uint64_t events_revision_{~std::uint64_t{0}};
   std::uint64_t encoded_generation_{~std::uint64_t{0}};
-  EncodedPart inventory_part_, tags_part_, numbers_part_, health_part_, events_part_;
+  EncodedPart inventory_part_, tags_part_, numbers_part_, health_part_, events_part_, flows_part_, agents_part_;
 };
 
 }  // namespace vmtraffic

@@ -111,6 +111,7 @@ struct LibvirtProbe::State : std::enable_shared_from_this<LibvirtProbe::State> {
   void note_vnic_changes(const Domain& before, const Domain& after);
   void publish();
   void set_health(HealthState state, std::string message);
+  ProbeHealth health_now() const;
   void complain(std::string_view subject, const std::string& text);
   bool pause(std::chrono::nanoseconds length);
   bool wait_until(Nanoseconds deadline, const std::function<bool()>& ready);
@@ -155,20 +156,32 @@ LibvirtView LibvirtProbe::take() {
   out.readings.reserve(s.readings.size());
   for (const auto& [key, reading] : s.readings) out.readings.push_back(reading);
   s.readings.clear();
-  out.health.counters = {{"libvirt_calls", s.calls_before + s.calls},
-                         {"libvirt_connects", s.connects},
-                         {"libvirt_failures", s.failures},
-                         {"libvirt_events", s.events},
-                         {"libvirt_events_dropped", s.events_dropped},
-                         {"libvirt_refreshes", s.refreshes},
-                         {"xml_read", s.xml_read},
-                         {"xml_parsed", s.xml_parsed},
-                         {"xml_refused", s.xml_refused},
-                         {"hypervisor_version", s.hypervisor_version},
-                         {"vhost_user_readings", s.vhost_user_readings},
-                         {"vhost_user_failures", s.vhost_user_failures},
-                         {"domains", out.domains ? out.domains->size() : 0}};
+  out.health = s.health_now();
   return out;
+}
+
+// With the lock held.
+ProbeHealth LibvirtProbe::State::health_now() const {
+  ProbeHealth out = view.health;
+  out.counters = {{"libvirt_calls", calls_before + calls},
+                  {"libvirt_connects", connects},
+                  {"libvirt_failures", failures},
+                  {"libvirt_events", events},
+                  {"libvirt_events_dropped", events_dropped},
+                  {"libvirt_refreshes", refreshes},
+                  {"xml_read", xml_read},
+                  {"xml_parsed", xml_parsed},
+                  {"xml_refused", xml_refused},
+                  {"hypervisor_version", hypervisor_version},
+                  {"vhost_user_readings", vhost_user_readings},
+                  {"vhost_user_failures", vhost_user_failures},
+                  {"domains", view.domains ? view.domains->size() : 0}};
+  return out;
+}
+
+ProbeHealth LibvirtProbe::health() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->health_now();
 }
 
 bool LibvirtProbe::State::wait_until(Nanoseconds deadline, const std::function<bool()>& ready) {

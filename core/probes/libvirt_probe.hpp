@@ -12,6 +12,7 @@
 #include "core/bounded_thread.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/probes/probe.hpp"
 #include "core/snapshot/writer.hpp"
 #include "core/traffic/counter_delta.hpp"
 #include "core/traffic/inventory.hpp"
@@ -49,23 +50,19 @@ struct LibvirtView {
   ProbeHealth health;
 };
 
-class LibvirtProbe {
+class LibvirtProbe : public Probe {
  public:
   explicit LibvirtProbe(LibvirtProbeOptions options);
-  ~LibvirtProbe();
-  LibvirtProbe(const LibvirtProbe&) = delete;
-  LibvirtProbe& operator=(const LibvirtProbe&) = delete;
+  ~LibvirtProbe() override;
 
-  void start();
-  // Asks the thread to end. Then join() waits at most so long: a thread that hangs in libvirt is left behind and holds nothing but its own
-  // state.
-  void request_stop() noexcept;
-  void join(std::chrono::milliseconds limit) noexcept;
+  void start() override;
+  void request_stop() noexcept override;
+  void join(std::chrono::milliseconds limit) noexcept override;  // it may hang in libvirt
 
   // Never blocks on libvirt.
   LibvirtView take();
-  // True once the first listing succeeded or failed.
-  bool settled() const;
+  bool settled() const override;  // once the first listing succeeded or failed
+  ProbeHealth health() const override;
 
  private:
   struct State;

@@ -179,6 +179,7 @@ Result<std::filesystem::path> find_host(const std::filesystem::path& directory, 
   std::string known;
   for (std::size_t i = 0; i < index->host_count(); ++i) {
     const HostRow row = index->host(i);
+    if (!IpAddress::parse(row.address)) continue;  // it becomes a path
     if (row.address == host) return host_directory(directory, row.address);
     if (row.name == host && found)
       return Error{ErrorCode::kMissing, fmt::format("several hosts are called {}: name one by its agent's address", printable(host))};

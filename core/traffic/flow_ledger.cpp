@@ -8,6 +8,9 @@
 namespace vmtraffic {
 namespace {
 
+// Names of bridges and networks: when so many came and went, numbering begins anew, and what was learnt in the old numbers ages out.
+constexpr std::size_t kMaxNetworks = 65'536;
+
 constexpr std::uint32_t kAmbiguous = std::numeric_limits<std::uint32_t>::max();
 
 constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kEsp = 50, kIcmpv6 = 58, kSctp = 132;
@@ -56,8 +59,16 @@ std::optional<ServiceKey> service_of(const Frame& frame) {
 
 }  // namespace
 
-FlowLedger::FlowLedger(Limits limits, std::vector<NamedNetwork> networks)
-    : limits_(limits), networks_(std::move(networks)), conversations_(limits.conversations) {}
+FlowLedger::FlowLedger(Limits limits, const std::vector<NamedNetwork>& networks) : limits_(limits), conversations_(limits.conversations) {
+  for (const NamedNetwork& n : networks) {
+    const auto known = std::find(network_names_.begin(), network_names_.end(), n.name);
+    const auto name = static_cast<std::uint32_t>(known - network_names_.begin());
+    if (known == network_names_.end()) network_names_.push_back(n.name);
+    networks_.push_back({n.network, name});
+  }
+  std::stable_sort(networks_.begin(), networks_.end(),
+                   [](const NumberedNetwork& a, const NumberedNetwork& b) { return a.network.prefix_length > b.network.prefix_length; });
+}
 
 FlowLedger::~FlowLedger() = default;
 
@@ -69,6 +80,7 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
   by_if_index_.clear();
   by_mac_.clear();
   rows_.clear();
+  if (network_numbers_.size() > kMaxNetworks) network_numbers_.clear();
   for (const Domain& domain : inventory.domains) {
     for (const Vnic& vnic : domain.vnics) {
       const VnicKey key{domain.uuid, vnic.mac, vnic.ordinal};
@@ -82,6 +94,7 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
       }
       const std::size_t row = rows_.size();
       rows_.push_back(id);
+      vnics_[id]->network = network_numbers_.try_emplace(vnic.source, static_cast<std::uint32_t>(network_numbers_.size())).first->second;
       if (!is_active(domain.state)) continue;
       if (row < if_indexes.size() && if_indexes[row] != 0) by_if_index_[if_indexes[row]] = id;
       const auto [at, is_new] = by_mac_.try_emplace(number_of(vnic.mac), id);
@@ -89,12 +102,42 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
     }
   }
   for (const auto& [key, id] : places) vnics_[id].reset();
+  rebuild_addresses();
   if (places.empty()) return;
   // Whoever gets the number next must not inherit conversations.
   conversations_.remove_if([this](const ConversationKey& key) {
     return vnics_[key.vnic] == nullptr || (key.peer.kind == PeerKind::kVnic && vnics_[key.peer.number] == nullptr);
   });
+  drops_.remove_if([this](const DropKey& key) { return key.vnic != kNoVnic && vnics_[key.vnic] == nullptr; });
   for (const auto& [key, id] : places) free_.push_back(id);
+}
+
+// What lookups by VNI and by address know, from what each vNIC learnt. Between two of these, lookups allocate nothing.
+void FlowLedger::rebuild_addresses() {
+  by_vni_mac_.clear();
+  by_address_.clear();
+  for (const std::uint32_t id : rows_) {
+    const VnicFlows& flows = *vnics_[id];
+    if (flows.vni) {
+      const auto [at, is_new] = by_vni_mac_.try_emplace({*flows.vni, number_of(flows.key.mac)}, id);
+      if (!is_new && at->second != id) at->second = kAmbiguous;
+    }
+    if (flows.forwards) continue;
+    flows.addresses.for_each([&](const ScopedAddress& address, std::uint32_t) {
+      const auto [at, is_new] = by_address_.try_emplace(address, id);
+      if (!is_new && at->second != id) at->second = kAmbiguous;
+    });
+  }
+}
+
+std::vector<IpAddress> FlowLedger::learnt_addresses(std::size_t row) const {
+  std::vector<IpAddress> out;
+  const VnicFlows& flows = *vnics_[rows_[row]];
+  if (flows.forwards) return out;
+  flows.addresses.for_each([&](const ScopedAddress& address, std::uint32_t samples) {
+    if (samples >= 2 && std::find(out.begin(), out.end(), address.address) == out.end()) out.push_back(address.address);
+  });
+  return out;
 }
 
 std::uint32_t FlowLedger::new_id() {
@@ -114,20 +157,52 @@ std::optional<FlowLedger::Side> FlowLedger::by_port(const SampledPacket& sample,
   return Side{found->second, AttributedBy::kPort};
 }
 
-// The inner frame's address where there is one: whose tunnel carries it is another question.
-std::optional<FlowLedger::Side> FlowLedger::by_mac(const Packet& packet, bool source) const {
-  const auto look_up = [&](const Frame& frame, AttributedBy by) -> std::optional<Side> {
-    if (!frame.ethernet) return std::nullopt;
-    const MacAddress& mac = source ? frame.ethernet->src : frame.ethernet->dst;
-    if (is_multicast(mac)) return std::nullopt;
-    const auto found = by_mac_.find(number_of(mac));
-    if (found == by_mac_.end() || found->second == kAmbiguous) return std::nullopt;
-    return Side{found->second, by};
-  };
-  if (packet.depth > 0) {
-    if (const auto side = look_up(packet.inner, AttributedBy::kInnerMac)) return side;
+// The vNIC with this MAC. Where the packet's VNI is known, and a vNIC's too, they must be one.
+std::optional<std::uint32_t> FlowLedger::owner(const MacAddress& mac, std::optional<std::uint32_t> vni) const {
+  if (is_multicast(mac)) return std::nullopt;
+  if (vni) {
+    const auto found = by_vni_mac_.find({*vni, number_of(mac)});
+    if (found != by_vni_mac_.end()) return found->second == kAmbiguous ? std::nullopt : std::optional(found->second);
   }
-  return look_up(packet.outer, AttributedBy::kOuterMac);
+  const auto found = by_mac_.find(number_of(mac));
+  if (found == by_mac_.end() || found->second == kAmbiguous) return std::nullopt;
+  const std::optional<std::uint32_t>& own = vnics_[found->second]->vni;
+  if (vni && own && *own != *vni) return std::nullopt;
+  return found->second;
+}
+
+// The inner frame's address where there is one: whose tunnel carries it is another question.
+std::optional<FlowLedger::Side> FlowLedger::by_mac(const SampledPacket& sample, bool source) const {
+  const auto look_up = [&](const Frame& frame, AttributedBy by, std::optional<std::uint32_t> vni) -> std::optional<Side> {
+    if (!frame.ethernet) return std::nullopt;
+    const auto found = owner(source ? frame.ethernet->src : frame.ethernet->dst, vni);
+    return found ? std::optional(Side{*found, by}) : std::nullopt;
+  };
+  const Packet& packet = *sample.packet;
+  if (packet.depth > 0) {
+    if (const auto side = look_up(packet.inner, AttributedBy::kInnerMac, packet.tunnel.vni ? packet.tunnel.vni : sample.vni)) return side;
+  }
+  return look_up(packet.outer, AttributedBy::kOuterMac, packet.depth > 0 ? std::nullopt : sample.vni);
+}
+
+Scope FlowLedger::scope_of(const SampledPacket& sample, const Side& side, const Frame& frame) const {
+  const std::optional<std::uint32_t> vni = side.by == AttributedBy::kInnerMac ? sample.packet->tunnel.vni : std::nullopt;
+  if (vni) return {true, *vni, 0};
+  if (sample.vni) return {true, *sample.vni, 0};
+  const VnicFlows& flows = *vnics_[side.vnic];
+  if (flows.vni) return {true, *flows.vni, 0};
+  return {false, flows.network, sample.vlan != 0 ? sample.vlan : frame.vlans.empty() ? std::uint16_t{0} : frame.vlans[0].id()};
+}
+
+// What a vNIC sends with its own MAC tells its addresses, and what its port's packets go into tells its VNI.
+void FlowLedger::learn(const SampledPacket& sample, const Side& side, const Frame& frame) {
+  VnicFlows& flows = *vnics_[side.vnic];
+  if (!frame.ethernet || frame.ethernet->src != flows.key.mac) return;
+  if (side.by == AttributedBy::kPort && sample.vni) flows.vni = sample.vni;
+  const IpAddress& address = frame.arp ? frame.arp->sender_ip : frame.ip ? frame.ip->src : IpAddress{};
+  const bool is_own =
+      address.known() && address != IpAddress{.version = address.version} && !(address.version == 4 && address.octets[0] >= 224);
+  if (is_own) ++flows.addresses.touch({scope_of(sample, side, frame), address});
 }
 
 // One agent a vNIC and direction: the nearest, and among equals the one that was first, as long as it goes on.
@@ -142,16 +217,16 @@ bool FlowLedger::elect(const Side& side, Direction direction, std::uint32_t agen
   return true;
 }
 
-Peer FlowLedger::peer_of(const Frame& frame, Direction direction, const std::optional<Side>& other) const {
+Peer FlowLedger::peer_of(const Frame& frame, Direction direction, const Scope& scope, const std::optional<Side>& other) const {
   if (other) return {PeerKind::kVnic, other->vnic, {}};
   if (!frame.ip) return {};
   const IpAddress& address = direction == Direction::kTx ? frame.ip->dst : frame.ip->src;
-  const NamedNetwork* longest = nullptr;
-  for (const NamedNetwork& network : networks_) {
-    if (!network.network.contains(address)) continue;
-    if (longest == nullptr || network.network.prefix_length > longest->network.prefix_length) longest = &network;
+  // Behind a router a vNIC is known by its address alone.
+  const auto known = by_address_.find({scope, address});
+  if (known != by_address_.end() && known->second != kAmbiguous) return {PeerKind::kVnic, known->second, {}};
+  for (const NumberedNetwork& n : networks_) {
+    if (n.network.contains(address)) return {PeerKind::kNetwork, n.name, {}};
   }
-  if (longest != nullptr) return {PeerKind::kNetwork, static_cast<std::uint32_t>(longest - networks_.data()), {}};
   return {PeerKind::kAddress, 0, address};
 }
 
@@ -170,24 +245,32 @@ void FlowLedger::account(const SampledPacket& sample, const Side& side, const st
     ++flows.foreign_mac;
     ++counts_.foreign_mac;
   }
-  flows.all.add(direction, octets, sample.scale);
-  flows.by_class[static_cast<std::size_t>(class_of(frame))].add(direction, octets, sample.scale);
-  if (const auto service = service_of(frame)) flows.services.touch(*service).add(direction, octets, sample.scale);
-  const Peer peer = peer_of(frame, direction, other);
+  flows.all.add(direction, octets, sample.scale, now);
+  flows.by_class[static_cast<std::size_t>(class_of(frame))].add(direction, octets, sample.scale, now);
+  const auto service = service_of(frame);
+  if (service) flows.services.touch(*service).add(direction, octets, sample.scale, now);
+  if (sample.tcp != nullptr) flows.tcp.add(*sample.tcp);
+  if (direction == Direction::kTx) learn(sample, side, frame);
+  const Peer peer = peer_of(frame, direction, scope_of(sample, side, frame), other);
   if (peer.kind == PeerKind::kNone) return;
-  conversations_.touch({side.vnic, peer}).add(direction, octets, sample.scale);
+  ConversationFlows& conversation = conversations_.touch({side.vnic, peer});
+  conversation.sums.add(direction, octets, sample.scale, now);
+  conversation.vote(service.value_or(ServiceKey{}));
+}
+
+FlowLedger::Ends FlowLedger::ends_of(const SampledPacket& sample) const {
+  // A port decides alone: a guest that sends with another's MAC must not be charged to him.
+  Ends ends{by_port(sample, sample.input), by_port(sample, sample.output)};
+  if (!ends.from) ends.from = by_mac(sample, true);
+  if (!ends.to) ends.to = by_mac(sample, false);
+  return ends;
 }
 
 void FlowLedger::take(const SampledPacket& sample, Nanoseconds now) {
-  if (period_ == 0) period_ = previous_period_ = now;
   ++counts_.samples;
   counts_.packets += sample.scale;
   counts_.octets += sample.scale * sample.octets;
-  auto from = by_port(sample, sample.input);
-  auto to = by_port(sample, sample.output);
-  // A port decides alone: a guest that sends with another's MAC must not be charged to him.
-  if (!from) from = by_mac(*sample.packet, true);
-  if (!to) to = by_mac(*sample.packet, false);
+  const auto [from, to] = ends_of(sample);
   if (!from && !to) {
     counts_.unattributed_packets += sample.scale;
     counts_.unattributed_octets += sample.scale * sample.octets;
@@ -197,18 +280,76 @@ void FlowLedger::take(const SampledPacket& sample, Nanoseconds now) {
   if (to) account(sample, *to, from, Direction::kRx, now);
 }
 
-void FlowLedger::tick(Nanoseconds now) {
-  if (period_ == 0 || now - period_ < limits_.period) return;
-  previous_period_ = std::exchange(period_, now);
-  const auto begin = [](const auto&, RecentSums& sums) { sums.begin_period(); };
-  const auto forget = [](const auto&, const RecentSums&) {};
-  for (const auto& flows : vnics_) {
-    if (!flows) continue;
-    flows->all.begin_period();
-    for (RecentSums& sums : flows->by_class) sums.begin_period();
-    flows->services.age(begin, forget);
+void FlowLedger::drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now) {
+  ++counts_.drops;
+  auto known = reason_ids_.find(reason);
+  if (known == reason_ids_.end()) {
+    // Reasons are texts of an agent's: bounded like all that comes from outside.
+    if (reasons_.size() >= kMaxReasons) reason = "other";
+    known = reason_ids_.try_emplace(std::string(reason), static_cast<std::uint32_t>(reasons_.size())).first;
+    if (known->second == reasons_.size()) reasons_.emplace_back(reason);
   }
-  conversations_.age(begin, forget);
+  const auto count = [&](std::uint32_t vnic, Direction direction) {
+    DropCounts& counts = drops_.touch({vnic, direction, known->second});
+    if (counts.since == 0) counts.since = now;
+    ++counts.packets;
+    ++counts.current;
+    counts.octets += static_cast<std::uint64_t>(dropped.octets);
+  };
+  const auto [from, to] = ends_of(dropped);
+  if (from) count(from->vnic, Direction::kTx);
+  if (to) count(to->vnic, Direction::kRx);
+  if (!from && !to) count(kNoVnic, Direction::kRx);
+}
+
+void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
+  rebuild_addresses();
+  const bool begins = period_ == 0;
+  if (!begins && now - period_ < limits_.period) return;
+  previous_period_ = begins ? now : period_;
+  period_ = now;
+  const auto begin = [](const auto&, RecentSums& sums) { sums.begin_period(); };
+  const auto forget = [](const auto&, const auto&) {};
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    VnicFlows& flows = *vnics_[rows_[row]];
+    const bool has = row < totals.size();
+    flows.exact_previous = flows.exact;
+    flows.exact = {has && (totals[row].present >> kRxOctets & 1) != 0 ? std::optional(totals[row].total[kRxOctets]) : std::nullopt,
+                   has && (totals[row].present >> kTxOctets & 1) != 0 ? std::optional(totals[row].total[kTxOctets]) : std::nullopt};
+    if (begins) {
+      flows.exact_previous = flows.exact;
+      continue;  // what came before the first tick is of this period
+    }
+    flows.all.begin_period();
+    for (RecentSums& sums : flows.by_class) sums.begin_period();
+    flows.services.age(begin, forget);
+    flows.tcp_previous = std::exchange(flows.tcp, {});
+    flows.forwards = flows.addresses.evictions() > flows.evicted_before;
+    flows.evicted_before = flows.addresses.evictions();
+    flows.addresses.age(forget, forget);
+  }
+  if (begins) return;
+  conversations_.age([](const auto&, ConversationFlows& c) { c.sums.begin_period(); }, forget);
+  drops_.age([](const auto&, DropCounts& c) { c.previous = std::exchange(c.current, 0); }, forget);
+}
+
+void TcpSums::add(const TcpSample& sample) {
+  ++samples;
+  rtt_us += sample.rtt_us;
+  rtt_variance_us += sample.rtt_variance_us;
+  lossy += sample.lost > 0 ? 1 : 0;
+  retransmitting += sample.retransmitted > 0 ? 1 : 0;
+  if (sample.min_rtt_us > 0 && (min_rtt_us == 0 || sample.min_rtt_us < min_rtt_us)) min_rtt_us = sample.min_rtt_us;
+}
+
+TcpSums& TcpSums::operator+=(const TcpSums& other) {
+  samples += other.samples;
+  lossy += other.lossy;
+  retransmitting += other.retransmitting;
+  rtt_us += other.rtt_us;
+  rtt_variance_us += other.rtt_variance_us;
+  if (other.min_rtt_us > 0 && (min_rtt_us == 0 || other.min_rtt_us < min_rtt_us)) min_rtt_us = other.min_rtt_us;
+  return *this;
 }
 
 }  // namespace vmtraffic

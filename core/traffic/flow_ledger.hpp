@@ -2,14 +2,20 @@
 // counters. Pure: samples and inventory in, sums out. Bounded: whatever a scan does, evictions are counted.
 //
 // Whose packet it is (docs/sflow.md): first by the agent's input and output port, which only an agent on this very host knows by our
-// ifIndexes; then by the inner, then by the outer MAC, which are under the tenants' control. For each vNIC and direction one agent is
-// elected, the nearest, so that a packet which two switches sample counts once.
+// ifIndexes; then by the inner, then by the outer MAC, which are under the tenants' control. A MAC that two vNICs have names the one that
+// is known to live in the packet's VNI, or nobody. For each vNIC and direction one agent is elected, the nearest, so that a packet which
+// two switches sample counts once.
+//
+// Addresses are learnt from what a vNIC sends with its own MAC, each inside its network (the bridge or libvirt network with the VLAN) or
+// VNI: tenants overlap.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,25 +27,34 @@
 #include "core/traffic/estimate.hpp"
 #include "core/traffic/heavy_table.hpp"
 #include "core/traffic/inventory.hpp"
+#include "core/traffic/numbers.hpp"
 #include "core/types.hpp"
 #include "core/wire/packet.hpp"
 
 namespace vmtraffic {
 
 // What the ledger is asked to account for: one packet as an agent saw it.
+struct TcpSample {  // as an agent's own kernel knows the connection
+  std::uint32_t rtt_us{0}, rtt_variance_us{0}, min_rtt_us{0};
+  std::uint32_t lost{0}, retransmitted{0};  // segments, just now
+};
+
 struct SampledPacket {
   const Packet* packet{nullptr};
-  double octets{0};                   // frame length without FCS
-  double scale{1};                    // packets that it stands for
-  std::uint32_t agent{0};             // an agent with its sub-agent, numbered by the caller from 1
-  bool ports_are_ours{false};         // the agent is on this host: its ifIndexes are those of our links
-  std::uint32_t input{0}, output{0};  // ifIndex; 0: not known, or several
+  double octets{0};                    // frame length without FCS
+  double scale{1};                     // packets that it stands for
+  std::uint32_t agent{0};              // an agent with its sub-agent, numbered by the caller from 1
+  bool ports_are_ours{false};          // the agent is on this host: its ifIndexes are those of our links
+  std::uint32_t input{0}, output{0};   // ifIndex; 0: not known, or several
+  std::optional<std::uint32_t> vni{};  // that the agent tells beside the packet; a tunnel's own is in the packet
+  std::uint16_t vlan{0};               // that the agent's switch gave it, tagged or not; 0: not told
+  const TcpSample* tcp{nullptr};
 };
 
 // The other end of a conversation.
 struct Peer {
   PeerKind kind{PeerKind::kNone};
-  std::uint32_t number{0};  // kVnic: see FlowLedger::key(); kNetwork: its place in the configuration
+  std::uint32_t number{0};  // kVnic: see FlowLedger::key(); kNetwork: its name's place in network_names()
   IpAddress address;        // kAddress
   friend bool operator==(const Peer&, const Peer&) = default;
   template <class H>
@@ -59,9 +74,11 @@ using BothWays = std::array<SampleSums, kDirectionCount>;
 
 // The sums of the period that runs and of the one before: what a reader is shown covers between one period and two.
 struct RecentSums {
-  BothWays total;  // since it was first seen
+  Nanoseconds since{0};  // of its first sample
+  BothWays total;        // from there on
   BothWays current, previous;
-  void add(Direction d, double octets, double scale) {
+  void add(Direction d, double octets, double scale, Nanoseconds now) {
+    if (since == 0) since = now;
     total[static_cast<std::size_t>(d)].add(octets, scale);
     current[static_cast<std::size_t>(d)].add(octets, scale);
   }
@@ -85,6 +102,66 @@ struct ConversationKey {
   }
 };
 
+// What is kept of a conversation: beside its sums the service that more than half of its samples are of, where one is.
+struct ConversationFlows {
+  RecentSums sums;
+  ServiceKey service;      // Boyer and Moore's candidate
+  std::uint32_t votes{0};  // that it is ahead
+  void vote(const ServiceKey& sample) {
+    if (votes == 0) service = sample;
+    votes = service == sample ? votes + 1 : votes - 1;
+  }
+};
+
+// Sums of TCP samples, over one period.
+struct TcpSums {
+  std::uint32_t samples{0}, lossy{0}, retransmitting{0};
+  std::uint32_t min_rtt_us{0};  // 0: none
+  double rtt_us{0}, rtt_variance_us{0};
+  void add(const TcpSample& sample);
+  TcpSums& operator+=(const TcpSums& other);
+};
+
+// Where an address means something: a VNI, or a network of this host with a VLAN.
+struct Scope {
+  bool is_vni{false};
+  std::uint32_t id{0};    // the VNI, or the network's number
+  std::uint16_t vlan{0};  // of a network
+  friend bool operator==(const Scope&, const Scope&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const Scope& s) {
+    return H::combine(std::move(h), s.is_vni, s.id, s.vlan);
+  }
+};
+
+struct ScopedAddress {
+  Scope scope;
+  IpAddress address;
+  friend bool operator==(const ScopedAddress&, const ScopedAddress&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const ScopedAddress& a) {
+    return H::combine(std::move(h), a.scope, a.address);
+  }
+};
+
+// Dropped packets that an agent told of. vnic: kNoVnic where it is nobody's.
+struct DropKey {
+  std::uint32_t vnic{0};
+  Direction direction{Direction::kRx};
+  std::uint32_t reason{0};  // see FlowLedger::reason()
+  friend bool operator==(const DropKey&, const DropKey&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const DropKey& k) {
+    return H::combine(std::move(h), k.vnic, static_cast<std::uint8_t>(k.direction), k.reason);
+  }
+};
+struct DropCounts {
+  Nanoseconds since{0};
+  std::uint64_t packets{0}, octets{0};
+  std::uint64_t current{0}, previous{0};  // packets of the two periods
+};
+inline constexpr std::uint32_t kNoVnic = 0xFFFF'FFFF;
+
 // Whose samples a vNIC's direction is made of.
 struct Election {
   std::uint32_t agent{0};  // 0: nobody's yet
@@ -100,7 +177,17 @@ struct VnicFlows {
   HeavyTable<ServiceKey, RecentSums> services;
   std::uint64_t foreign_mac{0};  // samples from its port with another's MAC
   std::array<Election, kDirectionCount> elected;
-  VnicFlows(const VnicKey& k, std::uint32_t max_services) : key(k), services(max_services) {}
+  TcpSums tcp, tcp_previous;
+  // Source addresses of what it sends with its own MAC. More of them than fit in one period: it forwards for others, and they are not its.
+  HeavyTable<ScopedAddress, std::uint32_t> addresses;
+  std::uint64_t evicted_before{0};  // of `addresses`, when the period began
+  bool forwards{false};
+  std::uint32_t network{0};          // number of its bridge, libvirt network or parent device
+  std::optional<std::uint32_t> vni;  // that its port's packets went into last
+  // Octets that the exact counters had at the beginning of the two periods, by direction.
+  std::array<std::optional<std::uint64_t>, kDirectionCount> exact, exact_previous;
+  VnicFlows(const VnicKey& k, std::uint32_t max_services) : key(k), services(max_services), addresses(kMaxAddresses) {}
+  static constexpr std::uint32_t kMaxAddresses = 16;
 };
 
 struct FlowCounts {
@@ -110,6 +197,7 @@ struct FlowCounts {
   std::uint64_t by_port{0}, by_inner_mac{0}, by_outer_mac{0};  // attributions
   std::uint64_t not_elected{0};                                // seen by an agent that is not the vNIC's nearest
   std::uint64_t foreign_mac{0};
+  std::uint64_t drops{0};  // notifications of dropped packets
   friend bool operator==(const FlowCounts&, const FlowCounts&) = default;
 };
 
@@ -121,7 +209,7 @@ class FlowLedger {
     Nanoseconds period{60 * kSecond};
     Nanoseconds election_lasts{180 * kSecond};  // an elected agent that is silent so long makes room
   };
-  FlowLedger(Limits limits, std::vector<NamedNetwork> networks);
+  FlowLedger(Limits limits, const std::vector<NamedNetwork>& networks);
   ~FlowLedger();
 
   // Rows as the ledger of exact counters has them: the inventory's vNICs in order, and the ifIndex of each one's link (0: none).
@@ -129,8 +217,10 @@ class FlowLedger {
   void set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes);
 
   void take(const SampledPacket& sample, Nanoseconds now);
-  // To be called at each tick: begins a new period when one is over.
-  void tick(Nanoseconds now);
+  // A packet that was dropped, and why. One more for each that stands behind it: agents limit how many they tell of.
+  void drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now);
+  // To be called at each tick: begins a new period when one is over. `totals` are the exact counters, in the inventory's rows.
+  void tick(Nanoseconds now, std::span<const VnicTotals> totals);
 
   // By the inventory's rows.
   std::size_t row_count() const { return rows_.size(); }
@@ -138,9 +228,15 @@ class FlowLedger {
   // By the numbers that conversations name, which stay while the inventory changes. Only of vNICs that are there.
   std::uint32_t number(std::size_t row) const { return rows_[row]; }
   const VnicKey& key(std::uint32_t number) const { return vnics_[number]->key; }
-  const HeavyTable<ConversationKey, RecentSums>& conversations() const { return conversations_; }
-  const std::vector<NamedNetwork>& networks() const { return networks_; }
+  const HeavyTable<ConversationKey, ConversationFlows>& conversations() const { return conversations_; }
+  const HeavyTable<DropKey, DropCounts>& drops() const { return drops_; }
+  const std::string& reason(std::uint32_t id) const { return reasons_[id]; }
+  // Addresses of the row's vNIC: seen at least twice, none where it forwards for others. In any order.
+  std::vector<IpAddress> learnt_addresses(std::size_t row) const;
+  // Each once, in the configuration's order: several networks may have one name.
+  const std::vector<std::string>& network_names() const { return network_names_; }
   const FlowCounts& counts() const { return counts_; }
+  const Limits& limits() const { return limits_; }
   // Since when `current` and `previous` together have been counting.
   Nanoseconds recent_since() const { return previous_period_; }
 
@@ -149,21 +245,41 @@ class FlowLedger {
     std::uint32_t vnic;
     AttributedBy by;
   };
+  struct Ends {
+    std::optional<Side> from, to;
+  };
+  Ends ends_of(const SampledPacket& sample) const;
   std::optional<Side> by_port(const SampledPacket& sample, std::uint32_t port) const;
-  std::optional<Side> by_mac(const Packet& packet, bool source) const;
+  std::optional<Side> by_mac(const SampledPacket& sample, bool source) const;
+  std::optional<std::uint32_t> owner(const MacAddress& mac, std::optional<std::uint32_t> vni) const;
+  void learn(const SampledPacket& sample, const Side& side, const Frame& frame);
+  Scope scope_of(const SampledPacket& sample, const Side& side, const Frame& frame) const;
+  void rebuild_addresses();
   bool elect(const Side& side, Direction direction, std::uint32_t agent, Nanoseconds now);
-  Peer peer_of(const Frame& frame, Direction direction, const std::optional<Side>& other) const;
+  Peer peer_of(const Frame& frame, Direction direction, const Scope& scope, const std::optional<Side>& other) const;
   void account(const SampledPacket& sample, const Side& side, const std::optional<Side>& other, Direction direction, Nanoseconds now);
   std::uint32_t new_id();
 
   Limits limits_;
-  std::vector<NamedNetwork> networks_;
+  struct NumberedNetwork {
+    IpNetwork network;
+    std::uint32_t name{0};
+  };
+  std::vector<NumberedNetwork> networks_;  // the longest prefix first
+  std::vector<std::string> network_names_;
   std::vector<std::unique_ptr<VnicFlows>> vnics_;  // by number
   std::vector<std::uint32_t> rows_;                // the inventory's vNICs: their numbers
   std::vector<std::uint32_t> free_;                // numbers to be given again
   absl::flat_hash_map<std::uint32_t, std::uint32_t> by_if_index_;
-  absl::flat_hash_map<std::uint64_t, std::uint32_t> by_mac_;  // kAmbiguous: more than one vNIC has it
-  HeavyTable<ConversationKey, RecentSums> conversations_;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> by_mac_;                                // kAmbiguous: more than one vNIC has it
+  absl::flat_hash_map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> by_vni_mac_;  // VNI and MAC: learnt at ports; kAmbiguous
+  absl::flat_hash_map<ScopedAddress, std::uint32_t> by_address_;                            // learnt; kAmbiguous
+  absl::flat_hash_map<std::string, std::uint32_t> network_numbers_;                         // of sources in the inventory
+  HeavyTable<ConversationKey, ConversationFlows> conversations_;
+  HeavyTable<DropKey, DropCounts> drops_{kMaxDrops};
+  std::vector<std::string> reasons_;
+  std::map<std::string, std::uint32_t, std::less<>> reason_ids_;
+  static constexpr std::uint32_t kMaxDrops = 4096, kMaxReasons = 512;
   FlowCounts counts_;
   Nanoseconds period_{0}, previous_period_{0};
 };

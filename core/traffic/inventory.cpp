@@ -30,6 +30,15 @@ void normalize_vnics(std::vector<Vnic>& vnics) {
   vnics.resize(kept);
 }
 
+void insert_addresses(Vnic& v, const std::vector<std::string>& addresses) {
+  for (const std::string& address : addresses) {
+    const auto place = std::lower_bound(v.addresses.begin(), v.addresses.end(), address);
+    if (place != v.addresses.end() && *place == address) continue;
+    if (v.addresses.size() >= kMostAddresses) break;
+    v.addresses.insert(place, address);
+  }
+}
+
 }  // namespace
 
 std::string PciAddress::text() const { return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", domain, bus, slot, function); }
@@ -54,12 +63,17 @@ void add_addresses(Inventory& inventory, const AddressesByMac& seen) {
     for (Vnic& v : domain.vnics) {
       const auto found = seen.find(v.mac);
       if (found == seen.end() || owner[v.mac] == kSeveral) continue;
-      for (const std::string& address : found->second) {
-        const auto place = std::lower_bound(v.addresses.begin(), v.addresses.end(), address);
-        if (place != v.addresses.end() && *place == address) continue;
-        if (v.addresses.size() >= kMostAddresses) break;
-        v.addresses.insert(place, address);
-      }
+      insert_addresses(v, found->second);
+    }
+  }
+}
+
+void add_addresses(Inventory& inventory, const std::map<VnicKey, std::vector<std::string>>& known) {
+  if (known.empty()) return;
+  for (Domain& domain : inventory.domains) {
+    for (Vnic& v : domain.vnics) {
+      const auto found = known.find({domain.uuid, v.mac, v.ordinal});
+      if (found != known.end()) insert_addresses(v, found->second);
     }
   }
 }

@@ -73,6 +73,9 @@ using AddressesByMac = std::map<MacAddress, std::vector<std::string>>;
 // MAC that its network lets pass: a MAC that two domains have names neither, and an address found by MAC is a hint, never an identity.
 void add_addresses(Inventory& inventory, const AddressesByMac& seen);
 
+// Adds addresses that are known to be a vNIC's.
+void add_addresses(Inventory& inventory, const std::map<VnicKey, std::vector<std::string>>& known);
+
 // Sorts domains and vNICs, gives ordinals, drops second sights of a UUID.
 void normalize(Inventory& inventory);
 

@@ -62,4 +62,9 @@ SequenceTracker::Arrival SequenceTracker::take(std::uint32_t sequence, bool rest
   return Arrival::kLate;
 }
 
+bool SequenceTracker::is_missing(std::uint32_t sequence) const {
+  const std::uint32_t behind = highest_ - sequence;
+  return began_ && behind < kWindow && behind < span_ && !seen_.test(sequence % kWindow);
+}
+
 }  // namespace vmtraffic

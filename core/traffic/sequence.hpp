@@ -28,6 +28,9 @@ class SequenceTracker {
   // Without that, a number far outside the window is a restart too: no network delays a datagram by so many others.
   Arrival take(std::uint32_t sequence, bool restarted = false);
 
+  // A number that was passed over, so near that it may still come.
+  bool is_missing(std::uint32_t sequence) const;
+
   const SequenceCounts& counts() const { return counts_; }
 
  private:

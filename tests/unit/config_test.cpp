@@ -21,10 +21,73 @@ state_directory = "/tmp/state"
 uris = ["qemu:///system", "lxc:///system"]
 refresh_interval = 30.5
 vhost_user_interval = 90
+[sflow]
+listen = ["0.0.0.0", "::"]
+port = 6344
+allow = ["10.0.0.0/8"]
+agents = ["10.1.0.1"]
+local_agents = ["10.1.0.1"]
+threads = 2
+receive_buffer = 1024
+window = 30
+top = 5
+conversations = 2048
+vxlan_ports = [4789, 8472]
+geneve_ports = []
+[sflow.networks]
+office = ["10.1.0.0/16", "2001:db8::/32"]
+backup = "192.0.2.0/24"
 )",
                                    "f");
   ASSERT_TRUE(config.ok()) << config.error().text;
-  EXPECT_EQ(*config, (Config{1, "hv-07", "/tmp/run", "/tmp/state", {{"qemu:///system", "lxc:///system"}, 30.5, 90}}));
+  SflowConfig sflow;
+  sflow.enabled = true;
+  sflow.listen = {*IpAddress::parse("0.0.0.0"), *IpAddress::parse("::")};
+  sflow.port = 6344;
+  sflow.allow = {*IpNetwork::parse("10.0.0.0/8")};
+  sflow.agents = {*IpNetwork::parse("10.1.0.1")};
+  sflow.local_agents = {*IpNetwork::parse("10.1.0.1")};
+  sflow.threads = 2;
+  sflow.receive_buffer_kib = 1024;
+  sflow.window_s = 30;
+  sflow.top = 5;
+  sflow.conversations = 2048;
+  sflow.vxlan_ports = {4789, 8472};
+  sflow.geneve_ports = {};
+  sflow.networks = {{"office", *IpNetwork::parse("10.1.0.0/16")},
+                    {"office", *IpNetwork::parse("2001:db8::/32")},
+                    {"backup", *IpNetwork::parse("192.0.2.0/24")}};
+  EXPECT_EQ(*config, (Config{1, "hv-07", "/tmp/run", "/tmp/state", {{"qemu:///system", "lxc:///system"}, 30.5, 90}, sflow}));
+}
+
+TEST(Config, SflowIsOffWithoutItsSection) {
+  EXPECT_FALSE(parse_config("", "f")->sflow.enabled);
+  EXPECT_TRUE(parse_config("[sflow]", "f")->sflow.enabled);
+  EXPECT_FALSE(parse_config("[sflow]\nenabled = false", "f")->sflow.enabled);
+  EXPECT_TRUE(parse_config("[libvirt]\nuris = []\n[sflow]", "f").ok()) << "a host that collects for others";
+}
+
+TEST(Config, NamesWhatIsWrongWithSflow) {
+  const std::string networks = "wants a list of networks without host bits, such as [\"10.0.0.0/8\", \"2001:db8::/32\", \"192.0.2.1\"]";
+  const std::string addresses = "wants a list of IP addresses, such as [\"127.0.0.1\", \"::1\"]";
+  const std::pair<std::string, std::string> cases[] = {
+      {"listen = \"::1\"", "listen " + addresses + ", not '::1'"},
+      {"listen = [\"localhost\"]", "listen " + addresses + ", not 'localhost'"},
+      {"listen = []", "listen wants at least one IP address"},
+      {"port = 0", "port wants a whole number from 1 to 65535 (UDP), not 0"},
+      {"port = 6343.5", "port wants a whole number from 1 to 65535 (UDP), not 6343.5"},
+      {"allow = [\"10.0.0.1/8\"]", "allow " + networks + ", not '10.0.0.1/8'"},
+      {"threads = 17", "threads wants a whole number from 1 to 16 (threads that receive), not 17"},
+      {"enabled = 1", "enabled wants true or false, not 1"},
+      {"vxlan_ports = [70000]", "vxlan_ports wants a list of UDP ports, such as [4789, 8472], not 70000"},
+      {"networks = { lan = \"10.0.0.0/33\" }", "networks.lan " + networks + ", not '10.0.0.0/33'"},
+      {"networks = 3", "networks is a section: write [sflow.networks], not 3"},
+  };
+  for (const auto& [line, said] : cases) {
+    const auto config = parse_config("[sflow]\n" + line, "f");
+    ASSERT_FALSE(config.ok()) << line;
+    EXPECT_EQ(config.error().text, "f:2: sflow." + said);
+  }
 }
 
 TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
@@ -34,7 +97,7 @@ TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
       {"interval = nan", "f:1: interval wants a number from 1 to 3600 (seconds), not nan"},
       {"host = 3", "f:1: host wants this host's name in quotes, not 3"},
       {"runtime_directory = \"run\"", "f:1: runtime_directory wants an absolute path in quotes, not 'run'"},
-      {"intervall = 5", "f:1: unknown key 'intervall'; known here are: interval, host, runtime_directory, state_directory, libvirt"},
+      {"intervall = 5", "f:1: unknown key 'intervall'; known here are: interval, host, runtime_directory, state_directory, libvirt, sflow"},
       {"[libvirt]\nuri = \"x\"", "f:2: unknown key 'libvirt.uri'; known here are: uris, refresh_interval, vhost_user_interval"},
       {"interval = 20\n[libvirt]\nvhost_user_interval = 19",
        "f:3: libvirt.vhost_user_interval wants a number from 20 to 86400 (seconds), not 19"},
@@ -47,7 +110,7 @@ TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'a:///'"},
       {"[libvirt]\nuris = [\"foo+ssh:///x\"]",
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'foo+ssh:///x'"},
-      {"[libvirt]\nuris = []", "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"]"},
+      {"[libvirt]\nuris = []", "f: libvirt.uris is empty and there is no [sflow]: nothing would be watched"},
   };
   for (const auto& [text, message] : cases) {
     const auto config = parse_config(text, "f");

@@ -56,7 +56,7 @@ class FlowLedgerTest : public testing::Test {
         now_);
   }
   std::uint64_t samples(std::size_t row, Direction d) const { return ledger_.flows(row).all.total[static_cast<std::size_t>(d)].samples; }
-  const RecentSums* conversation(std::size_t row, const Peer& peer) const {
+  const ConversationFlows* conversation(std::size_t row, const Peer& peer) const {
     return ledger_.conversations().find({ledger_.number(row), peer});
   }
 
@@ -147,14 +147,15 @@ TEST_F(FlowLedgerTest, TheServiceIsAtTheEndThatListens) {
 }
 
 TEST_F(FlowLedgerTest, PeriodsSayWhatIsRecent) {
+  ledger_.tick(now_, {});
   sampled(kOutward, 11, 0);
   now_ += 60 * kSecond;
-  ledger_.tick(now_);
+  ledger_.tick(now_, {});
   sampled(kOutward, 11, 0);
   EXPECT_EQ(ledger_.flows(0).all.recent(Direction::kTx).samples, 2U);
   EXPECT_EQ(ledger_.recent_since(), 1000 * kSecond);
   now_ += 60 * kSecond;
-  ledger_.tick(now_);
+  ledger_.tick(now_, {});
   EXPECT_EQ(ledger_.flows(0).all.recent(Direction::kTx).samples, 1U);
   EXPECT_EQ(ledger_.flows(0).all.total[1].samples, 2U);
 }
@@ -181,9 +182,9 @@ TEST_F(FlowLedgerTest, AScanLeavesTheHeavyConversations) {
     take(plain(tcp_frame(mac(1), mac(99), kHere,
                          ip(100, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)))));
   }
-  const RecentSums* heavy = ledger.conversations().find({ledger.number(0), {PeerKind::kAddress, 0, kThere}});
+  const ConversationFlows* heavy = ledger.conversations().find({ledger.number(0), {PeerKind::kAddress, 0, kThere}});
   ASSERT_NE(heavy, nullptr);
-  EXPECT_EQ(heavy->total[1].samples, 50U);
+  EXPECT_EQ(heavy->sums.total[1].samples, 50U);
   EXPECT_EQ(ledger.conversations().size(), 1000U);
   EXPECT_EQ(ledger.conversations().evictions(), 1'000'001U - 1000);
 }

@@ -1,0 +1,330 @@
+#include "core/probes/sflow_listener.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <numeric>
+#include <utility>
+
+#include "core/probes/sflow_socket.hpp"
+
+namespace vmtraffic {
+namespace {
+
+constexpr std::chrono::milliseconds kRetry{5000};        // of an address that was refused
+constexpr Nanoseconds kOwnAddressesLast = 60 * kSecond;  // the host's addresses change seldom
+constexpr std::uint64_t kPartsPerMillion = 1'000'000;
+
+bool is_loopback(const IpAddress& a) {
+  if (a.version == 4) return a.octets[0] == 127;
+  return a.version == 6 && a == *IpAddress::parse("::1");
+}
+
+}  // namespace
+
+// One thread's own.
+struct SflowListener::Shard {
+  explicit Shard(const SflowIntakeOptions& options) : intake(options) {}
+
+  std::mutex mutex;  // of the intake
+  SflowIntake intake;
+
+  struct Socket {
+    int fd{-1};
+    std::uint32_t dropped{0};  // by the kernel, as told last
+    std::string refused;       // why it is not open
+  };
+  std::vector<Socket> sockets;  // one for each address to listen on
+  std::vector<IpAddress> own;   // this host's addresses
+  Nanoseconds own_read{0};
+  std::atomic<std::uint64_t> kernel_drops{0}, denied{0}, oversized{0}, failures{0}, received{0};
+
+  ~Shard() {
+    for (const Socket& s : sockets) {
+      if (s.fd >= 0) close(s.fd);
+    }
+  }
+};
+
+struct SflowListener::State {
+  explicit State(SflowListenerOptions o) : options(std::move(o)), wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    for (std::uint32_t i = 0; i < options.threads; ++i) {
+      shards.push_back(std::make_unique<Shard>(options.intake));
+      shards.back()->sockets.resize(options.listen.size());
+    }
+    health.name = "sflow";
+    health.message = "not listening yet";
+    health.since_boottime = options.clock.boottime();
+  }
+  ~State() {
+    if (wake >= 0) close(wake);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  const SflowListenerOptions options;
+  const int wake;
+  std::atomic<bool> stop{false};
+  std::vector<std::unique_ptr<Shard>> shards;
+  mutable std::mutex mutex;  // of what follows
+  ProbeHealth health;
+  bool settled{false};
+  Complaints complaints;
+
+  void run(Shard& shard, bool leads);
+  void open_sockets();
+  void judge();
+  void read_own_addresses(Shard& shard) const;
+  bool sent_here(const Shard& shard, const IpAddress& sender) const;
+  void receive(Shard& shard, Shard::Socket& socket, DatagramBatch& batch);
+};
+
+// The first thread opens the sockets of all, in order: the kernel numbers those of a port as they come.
+void SflowListener::State::open_sockets() {
+  for (std::size_t a = 0; a < options.listen.size(); ++a) {
+    if (shards[0]->sockets[a].fd >= 0) continue;
+    const IpAddress& address = options.listen[a];
+    std::vector<int> opened;
+    std::string refused;
+    for (std::uint32_t t = 0; t < options.threads && refused.empty(); ++t) {
+      const auto fd = open_sflow_socket(address, options.port, options.threads, options.receive_buffer_kib);
+      if (fd.ok()) {
+        opened.push_back(*fd);
+      } else {
+        refused = fd.error().text;
+      }
+    }
+    if (!refused.empty()) {
+      for (const int fd : opened) close(fd);
+      opened.clear();
+    } else if (options.threads > 1) {
+      steer_by_sender(opened[0], address, options.threads);
+    }
+    const std::lock_guard lock(mutex);
+    for (std::uint32_t t = 0; t < options.threads; ++t) {
+      shards[t]->sockets[a].refused = refused;
+      if (!opened.empty()) shards[t]->sockets[a].fd = opened[t];
+    }
+  }
+  judge();
+}
+
+// Which addresses are open makes the probe's health.
+void SflowListener::State::judge() {
+  const std::lock_guard lock(mutex);
+  std::size_t open = 0;
+  std::string first;
+  for (std::size_t a = 0; a < options.listen.size(); ++a) {
+    const Shard::Socket& socket = shards[0]->sockets[a];
+    if (socket.fd >= 0) ++open;
+    // A host without IPv6 has no ::1, and nobody misses it while the other loopback is listened on.
+    if (socket.fd < 0 && first.empty() &&
+        !(is_loopback(options.listen[a]) && options.listen.size() > 1 && socket.refused.find("no such address") != std::string::npos))
+      first = socket.refused;
+  }
+  const HealthState now = first.empty() && open > 0 ? HealthState::kUp : open > 0 ? HealthState::kDegraded : HealthState::kDown;
+  const Nanoseconds moment = options.clock.boottime();
+  if (now != health.state) health.since_boottime = moment;
+  const bool was_up = health.state == HealthState::kUp;
+  health.state = now;
+  health.message = first;
+  if (now != HealthState::kDown) health.last_ok_boottime = moment;
+  settled = true;
+  if (!options.log) return;
+  if (!first.empty() && complaints.due("listen", first, moment)) options.log(LogLevel::kWarning, "sFlow: " + first);
+  if (now == HealthState::kUp && !was_up) {
+    const bool again = complaints.over("listen");
+    options.log(LogLevel::kNotice, fmt::format("sFlow: listening on UDP port {}{}", options.port, again ? " again" : ""));
+  }
+}
+
+void SflowListener::State::read_own_addresses(Shard& shard) const {
+  const Nanoseconds now = options.clock.boottime();
+  if (shard.own_read != 0 && now - shard.own_read < kOwnAddressesLast) return;
+  shard.own_read = now;
+  shard.own = own_addresses();
+}
+
+bool SflowListener::State::sent_here(const Shard& shard, const IpAddress& sender) const {
+  return is_loopback(sender) || std::find(shard.own.begin(), shard.own.end(), sender) != shard.own.end();
+}
+
+void SflowListener::State::receive(Shard& shard, Shard::Socket& socket, DatagramBatch& batch) {
+  // A flood on one socket must not keep us from the others, nor from being told to stop.
+  constexpr int kBatches = 16;
+  for (int b = 0; b < kBatches; ++b) {
+    const std::uint32_t before = socket.dropped;
+    const int count = batch.receive(socket.fd, socket.dropped);
+    shard.kernel_drops += socket.dropped - before;
+    if (count < 0) ++shard.failures;
+    if (count <= 0) return;
+    const Nanoseconds now = options.clock.boottime();
+    shard.received += static_cast<std::uint64_t>(count);
+    const std::lock_guard lock(shard.mutex);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+      const DatagramBatch::Received datagram = batch[i];
+      const bool allowed =
+          std::any_of(options.allow.begin(), options.allow.end(), [&](const IpNetwork& n) { return n.contains(datagram.sender); });
+      if (!allowed) {
+        ++shard.denied;
+      } else if (datagram.oversized) {
+        ++shard.oversized;
+      } else {
+        shard.intake.take(datagram.octets, datagram.sender, sent_here(shard, datagram.sender), now);
+      }
+    }
+    if (static_cast<std::size_t>(count) < DatagramBatch::kSize) return;
+  }
+}
+
+void SflowListener::State::run(Shard& shard, bool leads) {
+  auto batch = std::make_unique<DatagramBatch>();
+  std::vector<pollfd> waiting;
+  auto next_open = std::chrono::steady_clock::now();
+  while (!stop) {
+    if (leads && std::chrono::steady_clock::now() >= next_open) {
+      open_sockets();
+      next_open = std::chrono::steady_clock::now() + kRetry;
+    }
+    read_own_addresses(shard);
+    waiting.assign(1, {wake, POLLIN, 0});
+    {
+      const std::lock_guard lock(mutex);
+      for (const Shard::Socket& s : shard.sockets) waiting.push_back({s.fd, POLLIN, 0});  // one that is not open has -1: left out
+    }
+    // Those that follow see at the next round what the first has opened.
+    if (poll(waiting.data(), waiting.size(), 200) <= 0) continue;
+    for (std::size_t s = 0; s < shard.sockets.size(); ++s) {
+      if (waiting[s + 1].fd >= 0 && waiting[s + 1].revents != 0) receive(shard, shard.sockets[s], *batch);
+    }
+  }
+}
+
+SflowListener::SflowListener(SflowListenerOptions options) : state_(std::make_shared<State>(std::move(options))) {}
+
+SflowListener::~SflowListener() { request_stop(); }
+
+void SflowListener::start() {
+  for (std::size_t i = 0; i < state_->shards.size(); ++i) {
+    threads_.emplace_back([state = state_, i] {
+      // We are a guest in somebody's process: what is thrown here (no memory) must not end it.
+      while (!state->stop) {
+        try {
+          state->run(*state->shards[i], i == 0);
+        } catch (const std::exception& error) {
+          const std::lock_guard lock(state->mutex);
+          ++state->shards[i]->failures;
+          if (state->options.log && state->complaints.due("exception", error.what(), state->options.clock.boottime()))
+            state->options.log(LogLevel::kError, fmt::format("sFlow: a fault, going on: {}", error.what()));
+        }
+      }
+    });
+  }
+}
+
+void SflowListener::request_stop() noexcept {
+  state_->stop = true;
+  const std::uint64_t one = 1;
+  if (write(state_->wake, &one, sizeof(one)) < 0) return;  // full: it wakes already
+}
+
+void SflowListener::join(std::chrono::milliseconds limit) noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  for (BoundedThread& thread : threads_) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    thread.join_for(std::max(left, std::chrono::milliseconds(0)));
+  }
+}
+
+bool SflowListener::settled() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->settled;
+}
+
+ProbeHealth SflowListener::health() const {
+  ProbeHealth out;
+  {
+    const std::lock_guard lock(state_->mutex);
+    out = state_->health;
+  }
+  std::vector<std::pair<std::string, std::uint64_t>> sum;
+  double packets = 0, unattributed = 0;
+  std::uint64_t kernel_drops = 0, denied = 0, oversized = 0, failures = 0, received = 0;
+  for (const auto& shard : state_->shards) {
+    const std::lock_guard lock(shard->mutex);
+    auto counters = shard->intake.counters();
+    for (std::size_t i = 0; i < sum.size(); ++i) counters[i].second += sum[i].second;
+    sum = std::move(counters);
+    packets += shard->intake.ledger().counts().packets;
+    unattributed += shard->intake.ledger().counts().unattributed_packets;
+    kernel_drops += shard->kernel_drops;
+    denied += shard->denied;
+    oversized += shard->oversized;
+    failures += shard->failures;
+    received += shard->received;
+  }
+  out.counters = {
+      {"received", received}, {"kernel_drops", kernel_drops}, {"senders_denied", denied}, {"oversized", oversized}, {"failures", failures}};
+  out.counters.insert(out.counters.end(), sum.begin(), sum.end());
+  if (packets > 0) out.counters.emplace_back("unattributed_ppm", static_cast<std::uint64_t>(unattributed / packets * kPartsPerMillion));
+  return out;
+}
+
+void SflowListener::set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes) {
+  for (const auto& shard : state_->shards) {
+    const std::lock_guard lock(shard->mutex);
+    shard->intake.set_inventory(inventory, if_indexes);
+  }
+}
+
+SflowListener::View SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
+  View out;
+  std::vector<std::unique_lock<std::mutex>> locks;  // always in this order
+  std::vector<const FlowLedger*> ledgers;
+  std::vector<std::uint32_t> first_place;  // of each shard's agents in `all`
+  std::vector<AgentStatus> all;
+  for (const auto& shard : state_->shards) {
+    locks.emplace_back(shard->mutex);
+    shard->intake.tick(now, totals);
+    ledgers.push_back(&shard->intake.ledger());
+    first_place.push_back(static_cast<std::uint32_t>(all.size()));
+    for (AgentStatus& agent : shard->intake.agents()) all.push_back(std::move(agent));
+  }
+  // Those that were forgotten have no address, and leave the list.
+  std::vector<std::uint32_t> order(all.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return std::tie(all[a].address, all[a].sub_agent) < std::tie(all[b].address, all[b].sub_agent);
+  });
+  std::vector<std::uint32_t> place(all.size(), 0);
+  for (const std::uint32_t i : order) {
+    if (all[i].address.empty()) continue;
+    out.agents.push_back(std::move(all[i]));
+    place[i] = static_cast<std::uint32_t>(out.agents.size());
+  }
+  out.flows = flow_rows(ledgers, totals, now, {state_->options.top, [&](std::size_t ledger, std::uint32_t agent) {
+                                                 const std::size_t at = first_place[ledger] + agent - 1;
+                                                 return at < place.size() ? place[at] : 0;
+                                               }});
+  return out;
+}
+
+std::vector<std::vector<std::string>> SflowListener::learnt_addresses() const {
+  std::vector<std::vector<std::string>> out;
+  for (const auto& shard : state_->shards) {
+    const std::lock_guard lock(shard->mutex);
+    const FlowLedger& ledger = shard->intake.ledger();
+    if (out.size() < ledger.row_count()) out.resize(ledger.row_count());
+    for (std::size_t row = 0; row < ledger.row_count(); ++row) {
+      for (const IpAddress& address : ledger.learnt_addresses(row)) out[row].push_back(address.text());
+    }
+  }
+  return out;
+}
+
+}  // namespace vmtraffic

@@ -1,0 +1,290 @@
+#include "core/traffic/flow_view.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <vector>
+
+namespace vmtraffic {
+namespace {
+
+constexpr std::size_t kRx = 0, kTx = 1;
+
+// Fewer octets than this and a frame more or less, under way while the counters were read, is too large a part of them.
+constexpr std::uint64_t kLeastForCoverage = 10'000;
+
+FlowSums sums_of(const SampleSums& total, const SampleSums& recent) {
+  const Estimate all = estimate_of(total);
+  const Estimate now = estimate_of(recent);
+  FlowSums out;
+  out.total_octets = all.octets;
+  out.total_packets = all.packets;
+  out.total_samples = all.samples;
+  out.octets = static_cast<float>(now.octets);
+  out.packets = static_cast<float>(now.packets);
+  out.samples = static_cast<std::uint32_t>(std::min<std::uint64_t>(now.samples, 0xFFFF'FFFF));
+  out.octets_error = static_cast<float>(now.octets_error_95);
+  out.packets_error = static_cast<float>(now.packets_error_95);
+  out.total_octets_error = static_cast<float>(all.octets_error_95);
+  out.total_packets_error = static_cast<float>(all.packets_error_95);
+  return out;
+}
+
+// A row's sums by direction, each from the ledger that was chosen for it. Nothing where that ledger has none.
+using Chosen = std::array<const RecentSums*, kDirectionCount>;
+
+template <class Row>
+void fill(Row& row, const Chosen& sums) {
+  const auto direction = [&](Direction d) {
+    const RecentSums* s = sums[static_cast<std::size_t>(d)];
+    return s == nullptr ? FlowSums{} : sums_of(s->total[static_cast<std::size_t>(d)], s->recent(d));
+  };
+  row.rx = direction(Direction::kRx);
+  row.tx = direction(Direction::kTx);
+  for (const RecentSums* s : sums) {
+    if (s != nullptr && s->since != 0 && (row.since == 0 || s->since < row.since)) row.since = s->since;
+  }
+}
+
+template <class Row>
+bool is_empty(const Row& row) {
+  return row.rx.total_samples == 0 && row.tx.total_samples == 0;
+}
+
+template <class Row>
+bool busier(const Row& a, const Row& b) {
+  const float now_a = a.rx.octets + a.tx.octets;
+  const float now_b = b.rx.octets + b.tx.octets;
+  if (now_a != now_b) return now_a > now_b;
+  return a.rx.total_octets + a.tx.total_octets > b.rx.total_octets + b.tx.total_octets;
+}
+
+class View {
+ public:
+  View(std::span<const FlowLedger* const> ledgers, const FlowViewOptions& options) : ledgers_(ledgers), options_(options) {
+    const std::size_t rows = ledgers[0]->row_count();
+    chosen_.resize(rows);
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t d = 0; d < kDirectionCount; ++d) chosen_[row][d] = choose(row, d);
+    }
+  }
+
+  void vnics(FlowRows& out, std::span<const VnicTotals> totals) const {
+    out.vnics.resize(chosen_.size());
+    for (std::size_t row = 0; row < chosen_.size(); ++row) {
+      VnicFlowSums& v = out.vnics[row];
+      fill(v, sums(row, [](const VnicFlows& f) { return &f.all; }));
+      const VnicFlows& rx = of(kRx, row);
+      const VnicFlows& tx = of(kTx, row);
+      v.foreign_mac = tx.foreign_mac;
+      v.rx_by = rx.elected[kRx].by;
+      v.tx_by = tx.elected[kTx].by;
+      v.rx_agent = agent(kRx, row, rx.elected[kRx].agent);
+      v.tx_agent = agent(kTx, row, tx.elected[kTx].agent);
+      if (row < totals.size()) {
+        v.coverage_rx = coverage(rx, Direction::kRx, totals[row], kRxOctets);
+        v.coverage_tx = coverage(tx, Direction::kTx, totals[row], kTxOctets);
+      }
+      TcpSums tcp = rx.tcp;
+      tcp += rx.tcp_previous;
+      if (&rx != &tx) tcp += tx.tcp, tcp += tx.tcp_previous;
+      if (tcp.samples == 0) continue;
+      v.tcp_samples = tcp.samples;
+      v.tcp_lossy = tcp.lossy;
+      v.tcp_retransmitting = tcp.retransmitting;
+      v.rtt_us = static_cast<float>(tcp.rtt_us / tcp.samples);
+      v.rtt_variance_us = static_cast<float>(tcp.rtt_variance_us / tcp.samples);
+      v.min_rtt_us = static_cast<float>(tcp.min_rtt_us);
+    }
+  }
+
+  void protocols(FlowRows& out) const {
+    for (std::size_t row = 0; row < chosen_.size(); ++row) {
+      const std::size_t first = out.protocols.size();
+      for (std::size_t c = 0; c < kTrafficClassCount; ++c) {
+        ProtocolFlowSums p;
+        fill(p, sums(row, [c](const VnicFlows& f) { return &f.by_class[c]; }));
+        if (is_empty(p)) continue;
+        p.vnic = static_cast<std::uint32_t>(row);
+        p.protocol = static_cast<TrafficClass>(c);
+        out.protocols.push_back(p);
+      }
+      std::sort(out.protocols.begin() + static_cast<std::ptrdiff_t>(first), out.protocols.end(), busier<ProtocolFlowSums>);
+    }
+  }
+
+  void services(FlowRows& out) const {
+    std::vector<ServiceFlowSums> of_row;
+    for (std::size_t row = 0; row < chosen_.size(); ++row) {
+      of_row.clear();
+      const auto add = [&](const ServiceKey& key, const RecentSums& s, bool rx, bool tx) {
+        ServiceFlowSums service;
+        fill(service, {rx ? &s : nullptr, tx ? &s : nullptr});
+        if (is_empty(service)) return;
+        service.vnic = static_cast<std::uint32_t>(row);
+        service.port = key.port;
+        service.protocol = key.protocol;
+        of_row.push_back(service);
+      };
+      const bool one = chosen_[row][kRx] == chosen_[row][kTx];
+      of(kRx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, true, one); });
+      if (!one) of(kTx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, false, true); });
+      merge(of_row, [](const ServiceFlowSums& s) { return std::pair(s.protocol, s.port); });
+      std::sort(of_row.begin(), of_row.end(), busier<ServiceFlowSums>);
+      if (of_row.size() > options_.top) of_row.resize(options_.top);
+      out.services.insert(out.services.end(), of_row.begin(), of_row.end());
+    }
+  }
+
+  void conversations(FlowRows& out) const {
+    std::vector<ConversationSums> all;
+    for (std::size_t l = 0; l < ledgers_.size(); ++l) {
+      const std::vector<std::uint32_t> rows = rows_by_number(*ledgers_[l]);
+      ledgers_[l]->conversations().for_each([&](const ConversationKey& key, const ConversationFlows& flows) {
+        if (const auto row = conversation(l, rows, key, flows)) all.push_back(*row);
+      });
+    }
+    if (ledgers_.size() > 1)
+      merge(all, [](const ConversationSums& c) { return std::tuple(c.vnic, c.kind, c.peer, c.address_version, c.address); });
+    std::sort(all.begin(), all.end(),
+              [](const ConversationSums& a, const ConversationSums& b) { return a.vnic != b.vnic ? a.vnic < b.vnic : busier(a, b); });
+    std::uint32_t vnic = 0, taken = 0;
+    for (const ConversationSums& c : all) {
+      if (c.vnic != vnic) taken = 0;
+      vnic = c.vnic;
+      const bool named = c.kind == PeerKind::kNetwork;
+      if (!named && taken >= options_.top) continue;
+      taken += named ? 0 : 1;
+      out.conversations.push_back(c);
+    }
+  }
+
+  // Several ledgers may have been told of the same drop by two agents: that with the most is believed.
+  void drops(FlowRows& out) const {
+    std::map<std::tuple<std::uint32_t, Direction, std::string>, DropSums> found;
+    for (const FlowLedger* ledger : ledgers_) {
+      const std::vector<std::uint32_t> rows = rows_by_number(*ledger);
+      ledger->drops().for_each([&](const DropKey& key, const DropCounts& counts) {
+        const std::uint32_t row = key.vnic == kNoVnic ? kNoVnic : rows[key.vnic];
+        DropSums drop{row == kNoVnic ? std::nullopt : std::optional(row),
+                      key.direction,
+                      ledger->reason(key.reason),
+                      counts.packets,
+                      counts.octets,
+                      counts.current + counts.previous,
+                      counts.since};
+        DropSums& known = found[{row, key.direction, drop.reason}];
+        if (drop.packets > known.packets) known = std::move(drop);
+      });
+    }
+    for (auto& [key, drop] : found) out.drops.push_back(std::move(drop));
+  }
+
+ private:
+  std::uint32_t choose(std::size_t row, std::size_t direction) const {
+    std::uint32_t best = 0;
+    for (std::uint32_t l = 1; l < ledgers_.size(); ++l) {
+      const Election& now = ledgers_[best]->flows(row).elected[direction];
+      const Election& other = ledgers_[l]->flows(row).elected[direction];
+      const bool silent = now.agent != 0 && other.last_sample - now.last_sample > ledgers_[best]->limits().election_lasts;
+      if (other.agent != 0 && (now.agent == 0 || other.by > now.by || silent)) best = l;
+    }
+    return best;
+  }
+
+  const VnicFlows& of(std::size_t direction, std::size_t row) const { return ledgers_[chosen_[row][direction]]->flows(row); }
+
+  template <class Pick>
+  Chosen sums(std::size_t row, Pick&& pick) const {
+    return {pick(of(kRx, row)), pick(of(kTx, row))};
+  }
+
+  std::uint32_t agent(std::size_t direction, std::size_t row, std::uint32_t number) const {
+    return number == 0 || !options_.place_of_agent ? 0 : options_.place_of_agent(chosen_[row][direction], number);
+  }
+
+  static float coverage(const VnicFlows& flows, Direction d, const VnicTotals& totals, Metric metric) {
+    const auto& before = flows.exact_previous[static_cast<std::size_t>(d)];
+    if (!before || (totals.present >> metric & 1) == 0 || totals.total[metric] < *before + kLeastForCoverage) return -1;
+    if (flows.all.recent(d).samples == 0) return flows.elected[static_cast<std::size_t>(d)].agent == 0 ? -1.0F : 0.0F;
+    return static_cast<float>(flows.all.recent(d).octets / static_cast<double>(totals.total[metric] - *before));
+  }
+
+  static std::vector<std::uint32_t> rows_by_number(const FlowLedger& ledger) {
+    std::vector<std::uint32_t> rows;
+    for (std::size_t row = 0; row < ledger.row_count(); ++row) {
+      const std::uint32_t number = ledger.number(row);
+      if (number >= rows.size()) rows.resize(number + std::size_t{1}, kNoVnic);
+      rows[number] = static_cast<std::uint32_t>(row);
+    }
+    return rows;
+  }
+
+  std::optional<ConversationSums> conversation(std::size_t l, const std::vector<std::uint32_t>& rows, const ConversationKey& key,
+                                               const ConversationFlows& flows) const {
+    const std::uint32_t row = rows[key.vnic];
+    ConversationSums c;
+    fill(c, {chosen_[row][kRx] == l ? &flows.sums : nullptr, chosen_[row][kTx] == l ? &flows.sums : nullptr});
+    if (is_empty(c)) return std::nullopt;
+    c.vnic = row;
+    c.kind = key.peer.kind;
+    if (c.kind == PeerKind::kVnic) c.peer = rows[key.peer.number];
+    if (c.kind == PeerKind::kNetwork) c.peer = key.peer.number;
+    if (c.kind == PeerKind::kAddress) {
+      c.address = key.peer.address.octets;
+      c.address_version = key.peer.address.version;
+    }
+    if (flows.votes > 0) c.protocol = flows.service.protocol, c.port = flows.service.port;
+    return c;
+  }
+
+  // Makes one of each two rows with the same key: one of them has the one direction, the other the other.
+  template <class Row, class Key>
+  static void merge(std::vector<Row>& rows, Key&& key) {
+    std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) < key(b); });
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (kept > 0 && key(rows[kept - 1]) == key(rows[i])) {
+        Row& into = rows[kept - 1];
+        if (rows[i].rx.total_samples > 0) into.rx = rows[i].rx;
+        if (rows[i].tx.total_samples > 0) into.tx = rows[i].tx;
+        into.since = std::min(into.since, rows[i].since);
+      } else {
+        rows[kept++] = rows[i];
+      }
+    }
+    rows.resize(kept);
+  }
+
+  std::span<const FlowLedger* const> ledgers_;
+  const FlowViewOptions& options_;
+  std::vector<std::array<std::uint32_t, kDirectionCount>> chosen_;  // by row and direction: which ledger
+};
+
+}  // namespace
+
+FlowRows flow_rows(std::span<const FlowLedger* const> ledgers, std::span<const VnicTotals> totals, Nanoseconds now,
+                   const FlowViewOptions& options) {
+  FlowRows out;
+  Nanoseconds since = now;
+  for (const FlowLedger* ledger : ledgers) {
+    const FlowCounts& counts = ledger->counts();
+    out.samples += counts.samples;
+    out.packets += counts.packets;
+    out.octets += counts.octets;
+    out.unattributed_packets += counts.unattributed_packets;
+    out.unattributed_octets += counts.unattributed_octets;
+    if (ledger->recent_since() != 0) since = std::min(since, ledger->recent_since());
+  }
+  out.covered_s = static_cast<double>(now - since) / static_cast<double>(kSecond);
+  out.networks = ledgers[0]->network_names();
+  const View view(ledgers, options);
+  view.vnics(out, totals);
+  view.protocols(out);
+  view.services(out);
+  view.conversations(out);
+  view.drops(out);
+  return out;
+}
+
+}  // namespace vmtraffic

@@ -1,0 +1,335 @@
+#include "core/traffic/sflow_intake.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/traffic/drop_reasons.hpp"
+
+namespace vmtraffic {
+namespace {
+
+// Datagrams that overtake one another differ by less.
+constexpr std::int32_t kReordered_ms = 5000;
+
+enum SourceKind : std::uint8_t { kFlow, kCounter, kDiscard };
+
+struct SourceKey {
+  std::uint8_t kind{kFlow};
+  sflow::DataSource source{};
+  friend bool operator==(const SourceKey&, const SourceKey&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const SourceKey& k) {
+    return H::combine(std::move(h), k.kind, k.source.source_class, k.source.index);
+  }
+};
+
+bool contains(const std::vector<IpNetwork>& networks, const IpAddress& address) {
+  return std::any_of(networks.begin(), networks.end(), [&](const IpNetwork& n) { return n.contains(address); });
+}
+
+std::uint32_t if_index_of(const sflow::Port& port) { return port.kind == sflow::PortKind::kIfIndex ? port.value : 0; }
+
+// What the records of a sample say of its packet.
+struct Sampled {
+  std::optional<Packet> packet;
+  double octets{0};
+  std::optional<std::uint32_t> vni;
+  std::uint16_t vlan{0};
+  std::optional<TcpSample> tcp;
+  std::string_view reason;
+
+  bool usable() const { return packet.has_value(); }
+};
+
+// Agents that give a packet's fields instead of its header.
+template <class Record>
+void take_fields(Sampled& s, const Record& record) {
+  if (!s.packet) s.packet.emplace();
+  Frame& f = s.packet->outer;
+  f.ip = Ip{.src = record.src, .dst = record.dst, .protocol = static_cast<std::uint8_t>(record.protocol)};
+  if (record.protocol == 6) {
+    f.tcp = Tcp{.src_port = static_cast<std::uint16_t>(record.src_port),
+                .dst_port = static_cast<std::uint16_t>(record.dst_port),
+                .flags = static_cast<std::uint16_t>(record.tcp_flags)};
+  }
+  if (record.protocol == 17)
+    f.udp = Udp{.src_port = static_cast<std::uint16_t>(record.src_port), .dst_port = static_cast<std::uint16_t>(record.dst_port)};
+  if (s.octets == 0) s.octets = record.length;
+}
+
+struct RecordTaker {
+  Sampled& s;
+  const PacketFormat& format;
+
+  void operator()(const sflow::SampledHeader& r) const {
+    s.packet = sampled_packet(r, format);
+    s.octets = r.frame_length - std::min(r.frame_length, r.stripped);
+  }
+  void operator()(const sflow::SampledEthernet& r) const {
+    if (s.packet) return;  // its header says more
+    s.packet.emplace();
+    s.packet->outer.ethernet = Ethernet{r.dst, r.src};
+    s.packet->outer.ether_type = static_cast<std::uint16_t>(r.type);
+    s.octets = r.length;
+  }
+  void operator()(const sflow::SampledIpv4& r) const {
+    if (!s.packet || !s.packet->outer.ip) take_fields(s, r);
+  }
+  void operator()(const sflow::SampledIpv6& r) const {
+    if (!s.packet || !s.packet->outer.ip) take_fields(s, r);
+  }
+  void operator()(const sflow::ExtendedSwitch& r) const { s.vlan = static_cast<std::uint16_t>(r.src_vlan & 0xFFF); }
+  void operator()(const sflow::ExtendedVniEgress& r) const { s.vni = r.vni; }
+  void operator()(const sflow::ExtendedVniIngress& r) const { s.vni = r.vni; }
+  void operator()(const sflow::ExtendedTcpInfo& r) const {
+    s.tcp = TcpSample{r.rtt_us, r.rtt_variance_us, r.min_rtt_us, r.lost, r.retransmitted};
+  }
+  void operator()(const sflow::ExtendedHwTrap& r) const { s.reason = r.trap; }
+  void operator()(const sflow::ExtendedLinuxDropReason& r) const { s.reason = r.reason; }
+  template <class Other>
+  void operator()(const Other&) const {}
+};
+
+Sampled records_of(const sflow::Records& records, const PacketFormat& format, sflow::DecodeCounters& counters) {
+  Sampled out;
+  sflow::FlowRecordReader reader(records, counters);
+  while (const auto record = reader.next()) std::visit(RecordTaker{out, format}, *record);
+  return out;
+}
+
+}  // namespace
+
+struct SflowIntake::Source {
+  SequenceTracker sequence;
+  SamplingRate rate;
+  std::optional<std::uint32_t> drops;  // as told last
+  std::uint32_t stated_rate{0};
+};
+
+struct SflowIntake::Agent {
+  IpAddress address;
+  std::uint32_t sub_agent{0};
+  std::uint32_t number{0};
+  IpAddress sender;
+  bool local{false};
+  Nanoseconds first{0}, last{0};
+  std::uint32_t uptime_ms{0};
+  SequenceTracker datagrams;
+  SequenceCounts samples_before;  // of data sources of earlier lives
+  std::uint64_t samples{0}, counter_samples{0}, discarded_packets{0}, drops{0}, discard_drops{0};
+  double packets{0};  // that the samples stand for
+  absl::flat_hash_map<SourceKey, std::unique_ptr<Source>> sources;
+};
+
+SflowIntake::SflowIntake(SflowIntakeOptions options) : options_(std::move(options)), ledger_(options_.limits, options_.networks) {
+  format_.vxlan_ports = options_.vxlan_ports;
+  format_.geneve_ports = options_.geneve_ports;
+}
+
+SflowIntake::~SflowIntake() = default;
+
+bool SflowIntake::allowed(const IpAddress& agent) const { return options_.agents.empty() || contains(options_.agents, agent); }
+
+SflowIntake::Agent* SflowIntake::agent_of(const sflow::Datagram& datagram, Nanoseconds now) {
+  const AgentKey key{datagram.agent, datagram.sub_agent};
+  if (const auto found = agents_.find(key); found != agents_.end()) return places_[found->second].get();
+  if (agents_.size() >= options_.max_agents) {
+    ++agents_refused_;
+    return nullptr;
+  }
+  // A number that was given back is given again: it is in no election any more.
+  const auto free = std::find(places_.begin(), places_.end(), nullptr);
+  const auto place = static_cast<std::uint32_t>(free - places_.begin());
+  if (free == places_.end()) places_.emplace_back();
+  places_[place] = std::make_unique<Agent>();
+  Agent& agent = *places_[place];
+  agent.address = datagram.agent;
+  agent.sub_agent = datagram.sub_agent;
+  agent.number = place + 1;
+  agent.first = now;
+  agents_.emplace(key, place);
+  return &agent;
+}
+
+SflowIntake::Source* SflowIntake::source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source) {
+  const SourceKey key{kind, source};
+  if (const auto found = agent.sources.find(key); found != agent.sources.end()) return found->second.get();
+  if (sources_ >= options_.max_data_sources) {
+    ++sources_refused_;
+    return nullptr;
+  }
+  ++sources_;
+  return agent.sources.emplace(key, std::make_unique<Source>()).first->second.get();
+}
+
+void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, Nanoseconds now) {
+  const auto datagram = sflow::read_datagram(octets, decoded_);
+  if (!datagram) return;
+  if (!allowed(datagram->agent)) {
+    ++agents_denied_;
+    return;
+  }
+  Agent* agent = agent_of(*datagram, now);
+  if (agent == nullptr) return;
+  const auto backward = static_cast<std::int32_t>(agent->uptime_ms - datagram->uptime_ms);
+  // An uptime that went back means a new beginning, but for a datagram that was overtaken.
+  const bool restarted = agent->last != 0 && backward > kReordered_ms && !agent->datagrams.is_missing(datagram->sequence);
+  switch (agent->datagrams.take(datagram->sequence, restarted)) {
+    case SequenceTracker::Arrival::kDuplicate:
+      ++duplicates_;
+      return;
+    case SequenceTracker::Arrival::kRestart:
+      for (const auto& [key, source] : agent->sources) {
+        if (key.kind == kFlow) agent->samples_before += source->sequence.counts();
+      }
+      sources_ -= agent->sources.size();
+      agent->sources.clear();
+      agent->uptime_ms = datagram->uptime_ms;
+      break;
+    case SequenceTracker::Arrival::kNew:
+      agent->uptime_ms = datagram->uptime_ms;
+      break;
+    case SequenceTracker::Arrival::kLate:
+      break;
+  }
+  agent->sender = sender;
+  agent->local = options_.local_agents.empty() ? sent_here : contains(options_.local_agents, datagram->agent);
+  agent->last = now;
+  sflow::SampleReader samples(*datagram, decoded_);
+  while (const auto next = samples.next()) std::visit([&](const auto& s) { this->sample(*agent, s, now); }, *next);
+}
+
+void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseconds now) {
+  Source* source = source_of(agent, kFlow, sample.source);
+  if (source == nullptr) return;
+  // Late ones are samples like others; a number that comes again in another datagram is an agent's own fault, and its packet is real.
+  source->sequence.take(sample.sequence);
+  source->stated_rate = sample.sampling_rate;
+  const double scale = source->rate.take(sample.sample_pool, sample.sampling_rate);
+  if (source->drops && sample.drops - *source->drops < (1U << 31)) agent.drops += sample.drops - *source->drops;
+  source->drops = sample.drops;
+  ++agent.samples;
+  agent.packets += scale;
+  const Sampled s = records_of(sample.records, format_, decoded_);
+  if (!s.usable()) return;
+  ledger_.take({.packet = &*s.packet,
+                .octets = s.octets,
+                .scale = scale,
+                .agent = agent.number,
+                .ports_are_ours = agent.local,
+                .input = if_index_of(sample.input),
+                .output = if_index_of(sample.output),
+                .vni = s.vni,
+                .vlan = s.vlan,
+                .tcp = s.tcp ? &*s.tcp : nullptr},
+               now);
+}
+
+void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds) {
+  Source* source = source_of(agent, kCounter, sample.source);
+  if (source == nullptr) return;
+  source->sequence.take(sample.sequence);
+  ++agent.counter_samples;
+  sflow::CounterRecordReader reader(sample.records, decoded_);
+  while (reader.next()) continue;
+}
+
+void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now) {
+  Source* source = source_of(agent, kDiscard, sample.source);
+  if (source == nullptr) return;
+  source->sequence.take(sample.sequence);
+  if (source->drops && sample.drops - *source->drops < (1U << 31)) agent.discard_drops += sample.drops - *source->drops;
+  source->drops = sample.drops;
+  ++agent.discarded_packets;
+  const Sampled s = records_of(sample.records, format_, decoded_);
+  if (!s.usable()) return;
+  ledger_.drop({.packet = &*s.packet,
+                .octets = s.octets,
+                .scale = 1,
+                .agent = agent.number,
+                .ports_are_ours = agent.local,
+                .input = if_index_of(sample.input),
+                .output = if_index_of(sample.output),
+                .vni = s.vni,
+                .vlan = s.vlan,
+                .tcp = nullptr},
+               s.reason.empty() ? drop_reason_name(sample.reason) : s.reason, now);
+}
+
+void SflowIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
+  ledger_.tick(now, totals);
+  for (auto& agent : places_) {
+    if (agent == nullptr || now - agent->last <= options_.forget_agent_after) continue;
+    lost_ += agent->datagrams.counts().lost;
+    restarts_ += agent->datagrams.counts().restarts;
+    sources_ -= agent->sources.size();
+    agents_.erase({agent->address, agent->sub_agent});
+    agent.reset();
+  }
+}
+
+std::vector<AgentStatus> SflowIntake::agents() const {
+  std::vector<AgentStatus> out;
+  for (const auto& agent : places_) {
+    AgentStatus& s = out.emplace_back();
+    if (agent == nullptr) continue;
+    const SequenceCounts& d = agent->datagrams.counts();
+    s.address = agent->address.text();
+    s.sub_agent = agent->sub_agent;
+    s.sender = agent->sender.text();
+    s.local = agent->local;
+    s.first = agent->first;
+    s.last = agent->last;
+    s.uptime_ms = agent->uptime_ms;
+    s.datagrams = d.received;
+    s.lost = d.lost;
+    s.late = d.late;
+    s.duplicates = d.duplicates;
+    s.restarts = d.restarts;
+    SequenceCounts samples = agent->samples_before;
+    for (const auto& [key, source] : agent->sources) {
+      if (key.kind != kFlow) continue;
+      samples += source->sequence.counts();
+      s.stated_rate = source->stated_rate;
+    }
+    s.samples = agent->samples;
+    s.samples_lost = samples.lost;
+    s.counter_samples = agent->counter_samples;
+    s.discarded_packets = agent->discarded_packets;
+    s.agent_drops = agent->drops;
+    s.discard_drops = agent->discard_drops;
+    s.data_sources = static_cast<std::uint32_t>(agent->sources.size());
+    s.sampling_rate = agent->samples == 0 ? 0 : agent->packets / static_cast<double>(agent->samples);
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> SflowIntake::counters() const {
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  sflow::DecodeCounters::fields(decoded_, [&](std::string_view name, std::uint64_t value) { out.emplace_back(name, value); });
+  std::uint64_t lost = lost_, restarts = restarts_;
+  for (const auto& agent : places_) {
+    if (agent == nullptr) continue;
+    lost += agent->datagrams.counts().lost;
+    restarts += agent->datagrams.counts().restarts;
+  }
+  const FlowCounts& flows = ledger_.counts();
+  out.insert(out.end(), {{"datagrams_lost", lost},
+                         {"datagrams_duplicate", duplicates_},
+                         {"agent_restarts", restarts},
+                         {"agents", agents_.size()},
+                         {"agents_denied", agents_denied_},
+                         {"agents_refused", agents_refused_},
+                         {"data_sources", sources_},
+                         {"data_sources_refused", sources_refused_},
+                         {"attributed_by_port", flows.by_port},
+                         {"attributed_by_inner_mac", flows.by_inner_mac},
+                         {"attributed_by_outer_mac", flows.by_outer_mac},
+                         {"not_elected", flows.not_elected},
+                         {"foreign_mac", flows.foreign_mac},
+                         {"conversations", ledger_.conversations().size()},
+                         {"conversations_evicted", ledger_.conversations().evictions()}});
+  return out;
+}
+
+}  // namespace vmtraffic

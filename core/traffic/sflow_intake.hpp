@@ -1,0 +1,89 @@
+// sFlow datagrams in, flows and agents out: whose samples are trusted, what was lost on the way, how many packets each sample stands for,
+// and which packet is whose. Pure: octets, addresses and times come in as parameters. One intake per receiving thread.
+//
+// In steady state take() allocates nothing. What agents can make grow is bounded, and counted where it is refused: agents, data sources,
+// conversations, reasons.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/traffic/flow_ledger.hpp"
+#include "core/traffic/flow_rows.hpp"
+#include "core/traffic/sampling_rate.hpp"
+#include "core/traffic/sequence.hpp"
+#include "core/wire/sflow.hpp"
+
+namespace vmtraffic {
+
+struct SflowIntakeOptions {
+  std::vector<IpNetwork> agents;        // by the address that they name; empty: all
+  std::vector<IpNetwork> local_agents;  // on this host, by the same; empty: those whose datagrams were sent on this host
+  std::vector<NamedNetwork> networks;
+  std::vector<std::uint16_t> vxlan_ports{4789}, geneve_ports{6081};
+  FlowLedger::Limits limits;
+  std::size_t max_agents{4096};          // sub-agents
+  std::size_t max_data_sources{65'536};  // of all agents
+  Nanoseconds forget_agent_after{3600 * kSecond};
+};
+
+class SflowIntake {
+ public:
+  explicit SflowIntake(SflowIntakeOptions options);
+  ~SflowIntake();
+
+  // One datagram from `sender`. `sent_here`: on this host, so that (see Options) its ifIndexes are those of our links.
+  void take(Octets datagram, const IpAddress& sender, bool sent_here, Nanoseconds now);
+
+  void set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes) {
+    ledger_.set_inventory(inventory, if_indexes);
+  }
+  // To be called at each tick, with the exact counters in the inventory's rows.
+  void tick(Nanoseconds now, std::span<const VnicTotals> totals);
+
+  const FlowLedger& ledger() const { return ledger_; }
+  // One of each agent and sub-agent, by the numbers that the ledger's elections name, from 1: entry n - 1.
+  std::vector<AgentStatus> agents() const;
+  std::size_t agent_count() const { return agents_.size(); }
+  // For the snapshot's health.
+  std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+  const sflow::DecodeCounters& decoded() const { return decoded_; }
+
+ private:
+  struct Agent;
+  struct Source;
+  Agent* agent_of(const sflow::Datagram& datagram, Nanoseconds now);
+  Source* source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source);
+  void sample(Agent& agent, const sflow::FlowSample& sample, Nanoseconds now);
+  void sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds now);
+  void sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now);
+  bool allowed(const IpAddress& agent) const;
+
+  SflowIntakeOptions options_;
+  PacketFormat format_;
+  FlowLedger ledger_;
+  struct AgentKey {
+    IpAddress address;
+    std::uint32_t sub_agent{0};
+    friend bool operator==(const AgentKey&, const AgentKey&) = default;
+    template <class H>
+    friend H AbslHashValue(H h, const AgentKey& k) {
+      return H::combine(std::move(h), k.address, k.sub_agent);
+    }
+  };
+  absl::flat_hash_map<AgentKey, std::uint32_t> agents_;  // their places
+  std::vector<std::unique_ptr<Agent>> places_;           // number - 1; nothing: forgotten
+  std::size_t sources_{0};
+  sflow::DecodeCounters decoded_;
+  std::uint64_t agents_denied_{0}, agents_refused_{0}, sources_refused_{0}, duplicates_{0};
+  std::uint64_t lost_{0}, restarts_{0};  // of agents that were forgotten
+};
+
+}  // namespace vmtraffic
