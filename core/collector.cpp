@@ -46,6 +46,7 @@ struct Collector::Impl {
   // ---- the thread's own
   std::optional<Lease> lease;
   std::unique_ptr<Sampler> sampler;
+  std::optional<HostFiles> host_files;
   History history;
   std::optional<SnapshotReader> reader;
   ProbeHealth health;
@@ -61,6 +62,7 @@ struct Collector::Impl {
   void recover(const char* what);
   void follow();
   void tick();
+  void publish_hosts(const SnapshotHeader& header);
   bool sleep_until(std::chrono::steady_clock::time_point when);
   void settle();
   void set_health(const Status& published_now);
@@ -215,6 +217,7 @@ void Collector::Impl::settle() {
 
 void Collector::Impl::drop_lease() {
   sampler.reset();
+  host_files.reset();
   lease.reset();
   const std::lock_guard lock(mutex);
   collecting = false;
@@ -241,6 +244,17 @@ void Collector::Impl::set_health(const Status& published_now) {
   if (published_now.ok()) health.last_ok_boottime = options.clock.boottime();
 }
 
+void Collector::Impl::publish_hosts(const SnapshotHeader& header) {
+  if (!host_files) host_files.emplace(options.config.runtime_directory);
+  const Status done = host_files->publish(sampler->hosts(), header);
+  if (done.ok()) {
+    complaints.over("hosts");
+  } else {
+    ++publish_failures;
+    complain("hosts", LogLevel::kError, "other hosts' snapshots cannot be published: " + done.error().text);
+  }
+}
+
 void Collector::Impl::tick() {
   ++ticks;
   if (ticks == 1) set_health(Done{});
@@ -255,6 +269,7 @@ void Collector::Impl::tick() {
                      {"events", history.events.last_sequence()}};
   const EncodedSnapshot snapshot = sampler->sample(health);
   const Status done = publish(options.config.runtime_directory, snapshot);
+  publish_hosts(snapshot.header);
   ++(done.ok() ? published : publish_failures);
   set_health(done);
   if (done.ok()) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "core/probes/libvirt_connection.hpp"
@@ -28,6 +29,11 @@ bool same_rows(const Snapshot& snapshot, const Inventory& inventory) {
   }
   return true;
 }
+
+constexpr std::uint64_t kNoGeneration = ~std::uint64_t{0};
+
+// hsflowd and switches tell of their counters each 20 or 30 seconds.
+constexpr Nanoseconds kHostFresh = 90 * kSecond;
 
 constexpr int kReadingsUntilAbsent = 3;  // missed one after the other
 
@@ -79,6 +85,9 @@ SflowListenerOptions listener_options(const Sampler::Options& options) {
   out.intake.geneve_ports = config.geneve_ports;
   out.intake.limits.conversations = config.conversations;
   out.intake.limits.period = nanoseconds(config.window_s);
+  out.intake.conversations_per_host = std::max(config.conversations / 16, 64U);
+  // Without libvirt nobody else tells of this host's own VMs.
+  out.intake.hosts = options.config.libvirt.uris.empty() ? SflowIntakeOptions::Hosts::kAll : SflowIntakeOptions::Hosts::kOthers;
   out.log = options.log;
   out.clock = options.clock;
   return out;
@@ -314,10 +323,87 @@ void Sampler::take_flows(Nanoseconds now) {
     flow_if_indexes_ = std::move(if_indexes);
     flow_generation_ = history_.inventory_generation;
   }
-  const SflowListener::View view = sflow_->tick(now, totals);
+  SflowListener::View view = sflow_->tick(now, totals);
   flows_part_ = {};
   flows_part_ = encode_flows(view.flows);
   agents_part_ = encode_agents(view.agents);
+  take_hosts(view.hosts, now);
+}
+
+// What goes on of another host from tick to tick, and its snapshot's parts.
+struct Sampler::Host {
+  explicit Host(Nanoseconds interval) : windows(interval) {}
+  Windows windows;
+  std::uint64_t generation{kNoGeneration};  // of the encoded inventory
+  std::uint64_t sequence{0};
+  EncodedPart inventory, tags, numbers, health, events, flows;
+};
+
+void Sampler::take_host(Host& host, SflowListener::HostView& view, Nanoseconds now) {
+  const bool fits = view.totals.size() == host.windows.rates()[0].size();
+  if (!view.moved_from.empty() || !fits) {
+    // One that is new to us, though not to the thread that hears it, has no past here.
+    if (view.moved_from.size() != view.totals.size() || host.generation == kNoGeneration)
+      view.moved_from.assign(view.totals.size(), kNewRow);
+    host.windows.remap(view.moved_from);
+  }
+  host.windows.advance(now, view.totals, view.steps);
+  if (host.generation != view.generation) {
+    host.inventory = encode_inventory(*view.inventory);
+    host.tags = encode_tags(*view.inventory);
+    host.events = encode_events({}, 0);
+    host.generation = view.generation;
+  }
+  host.numbers = encode_numbers(view.numbers, view.totals, host.windows.rates());
+  host.flows = encode_flows(view.flows);
+  ProbeHealth heard;
+  heard.name = "sflow " + view.agent.text();
+  heard.state = HealthState::kUp;
+  heard.since_boottime = heard.last_ok_boottime.emplace(view.last);
+  host.health = encode_health({heard});
+  ++host.sequence;
+}
+
+void Sampler::take_hosts(std::vector<SflowListener::HostView>& views, Nanoseconds now) {
+  host_snapshots_.clear();
+  std::map<IpAddress, std::unique_ptr<Host>> before = std::move(hosts_);
+  hosts_.clear();
+  for (SflowListener::HostView& view : views) {
+    auto known = before.extract(view.agent);
+    Host& host = *(known.empty() ? hosts_.emplace(view.agent, std::make_unique<Host>(interval_)).first->second
+                                 : hosts_.insert(std::move(known)).position->second);
+    take_host(host, view, now);
+    HostSnapshot& out = host_snapshots_.emplace_back();
+    out.status = {view.name, view.agent.text(), view.last, static_cast<std::uint32_t>(view.inventory->domains.size()),
+                  static_cast<std::uint32_t>(view.totals.size())};
+    out.fresh = now - view.last <= kHostFresh;
+    out.snapshot.header = header(now);
+    out.snapshot.header.host = view.name;
+    out.snapshot.header.sequence = host.sequence;
+    out.snapshot.header.inventory_generation = view.generation;
+    out.snapshot.inventory = &host.inventory;
+    out.snapshot.tags = &host.tags;
+    out.snapshot.numbers = &host.numbers;
+    out.snapshot.health = &host.health;
+    out.snapshot.events = &host.events;
+    out.snapshot.flows = &host.flows;
+  }
+  std::sort(host_snapshots_.begin(), host_snapshots_.end(), [](const HostSnapshot& a, const HostSnapshot& b) {
+    return std::tie(a.status.name, a.status.address) < std::tie(b.status.name, b.status.address);
+  });
+}
+
+SnapshotHeader Sampler::header(Nanoseconds now) const {
+  SnapshotHeader out;
+  out.host = options_.config.host;
+  out.boot_id = options_.clock.boot_id;
+  out.sampled_boottime = now;
+  out.sampled_walltime = options_.clock.walltime();
+  out.interval = interval_;
+  out.writer_pid = static_cast<std::uint32_t>(getpid());
+  out.writer_program = options_.program;
+  out.writer_version = VMTRAFFIC_VERSION;
+  return out;
 }
 
 EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
@@ -325,7 +411,6 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   // The counters' own moment: everything before may take as long as it likes.
   read_links(options_.clock.boottime());
   const Nanoseconds now = options_.clock.boottime();
-  const Nanoseconds wall = options_.clock.walltime();
   take_vhost_user_readings(now);
   const auto steps = history_.ledger.sample(readings_, now);
   history_.windows.advance(now, history_.ledger.totals(), steps);
@@ -346,16 +431,9 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   numbers_part_ = encode_numbers(history_.domain_numbers, history_.ledger.totals(), history_.windows.rates());
   health_part_ = encode_health(health_of(views_, own_health));
   EncodedSnapshot out;
-  out.header.host = options_.config.host;
-  out.header.boot_id = options_.clock.boot_id;
+  out.header = header(now);
   out.header.sequence = ++history_.sequence;
-  out.header.sampled_boottime = now;
-  out.header.sampled_walltime = wall;
-  out.header.interval = interval_;
   out.header.inventory_generation = history_.inventory_generation;
-  out.header.writer_pid = static_cast<std::uint32_t>(getpid());
-  out.header.writer_program = options_.program;
-  out.header.writer_version = VMTRAFFIC_VERSION;
   out.inventory = &inventory_part_;
   out.numbers = &numbers_part_;
   out.health = &health_part_;

@@ -18,6 +18,7 @@
 #include "core/probes/neighbours.hpp"
 #include "core/probes/sflow_listener.hpp"
 #include "core/snapshot.hpp"
+#include "core/snapshot/host_files.hpp"
 #include "core/snapshot/writer.hpp"
 #include "core/traffic/event_ring.hpp"
 #include "core/traffic/ledger.hpp"
@@ -61,6 +62,8 @@ class Sampler {
   bool settled() const;
   // One tick. The parts are valid until the next. `own_health` stands first among the probes'.
   EncodedSnapshot sample(const ProbeHealth& own_health);
+  // The other hosts, as of the last tick. The parts are valid until the next.
+  const std::vector<HostSnapshot>& hosts() const { return host_snapshots_; }
   void stop(std::chrono::milliseconds limit) noexcept;
 
  private:
@@ -75,6 +78,10 @@ class Sampler {
   void take_vhost_user_readings(Nanoseconds now);
   std::vector<Probe*> probes() const;
   void take_flows(Nanoseconds now);
+  SnapshotHeader header(Nanoseconds now) const;
+  struct Host;
+  void take_hosts(std::vector<SflowListener::HostView>& views, Nanoseconds now);
+  void take_host(Host& host, SflowListener::HostView& view, Nanoseconds now);
   std::vector<ProbeHealth> health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const;
 
   Options options_;
@@ -85,6 +92,8 @@ class Sampler {
   std::vector<std::uint32_t> flow_if_indexes_;  // that it was given, by row
   std::uint64_t flow_generation_{~std::uint64_t{0}};
   std::map<VnicKey, std::vector<std::string>> learnt_;  // addresses
+  std::map<IpAddress, std::unique_ptr<Host>> hosts_;    // by their agents' addresses
+  std::vector<HostSnapshot> host_snapshots_;
   std::vector<std::uint64_t> generations_;
   std::vector<LibvirtView> views_;
   Nanoseconds started_;

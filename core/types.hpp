@@ -19,6 +19,11 @@ constexpr Nanoseconds nanoseconds(double seconds) { return static_cast<Nanosecon
 struct MacAddress {
   std::array<std::uint8_t, 6> octets{};
   friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
+  std::uint64_t number() const {  // its 48 bits
+    std::uint64_t number = 0;
+    for (const std::uint8_t octet : octets) number = number << 8 | octet;
+    return number;
+  }
   std::string text() const;                                       // "52:54:00:12:34:56"
   static std::optional<MacAddress> parse(std::string_view text);  // six pairs of hex digits between ':' or '-'
 };

@@ -311,6 +311,27 @@ SflowListener::View SflowListener::tick(Nanoseconds now, std::span<const VnicTot
                                                  const std::size_t at = first_place[ledger] + agent - 1;
                                                  return at < place.size() ? place[at] : 0;
                                                }});
+  for (std::size_t s = 0; s < state_->shards.size(); ++s) {
+    for (const auto& [address, host] : state_->shards[s]->intake.hosts()) {
+      const FlowLedger* flows = &host->flows();
+      out.hosts.push_back({address,
+                           host->name().empty() ? address.text() : host->name(),
+                           host->last(),
+                           host->generation(),
+                           host->inventory(),
+                           host->moved_from(),
+                           host->numbers(),
+                           host->totals(),
+                           {host->steps().begin(), host->steps().end()},
+                           flow_rows({&flows, 1}, host->totals(), now, {state_->options.top, {}})});
+    }
+  }
+  // A host whose agents send from two addresses may stand in two shards: the one with more VMs is believed.
+  std::stable_sort(out.hosts.begin(), out.hosts.end(), [](const HostView& a, const HostView& b) {
+    return a.agent != b.agent ? a.agent < b.agent : a.inventory->domains.size() > b.inventory->domains.size();
+  });
+  out.hosts.erase(std::unique(out.hosts.begin(), out.hosts.end(), [](const HostView& a, const HostView& b) { return a.agent == b.agent; }),
+                  out.hosts.end());
   return out;
 }
 

@@ -15,12 +15,6 @@ constexpr std::uint32_t kAmbiguous = std::numeric_limits<std::uint32_t>::max();
 
 constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kEsp = 50, kIcmpv6 = 58, kSctp = 132;
 
-std::uint64_t number_of(const MacAddress& mac) {
-  std::uint64_t number = 0;
-  for (const std::uint8_t octet : mac.octets) number = number << 8 | octet;
-  return number;
-}
-
 bool is_multicast(const MacAddress& mac) { return (mac.octets[0] & 1) != 0; }
 
 TrafficClass class_of(const Frame& frame) {
@@ -97,7 +91,7 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
       vnics_[id]->network = network_numbers_.try_emplace(vnic.source, static_cast<std::uint32_t>(network_numbers_.size())).first->second;
       if (!is_active(domain.state)) continue;
       if (row < if_indexes.size() && if_indexes[row] != 0) by_if_index_[if_indexes[row]] = id;
-      const auto [at, is_new] = by_mac_.try_emplace(number_of(vnic.mac), id);
+      const auto [at, is_new] = by_mac_.try_emplace(vnic.mac.number(), id);
       if (!is_new) at->second = kAmbiguous;
     }
   }
@@ -119,7 +113,7 @@ void FlowLedger::rebuild_addresses() {
   for (const std::uint32_t id : rows_) {
     const VnicFlows& flows = *vnics_[id];
     if (flows.vni) {
-      const auto [at, is_new] = by_vni_mac_.try_emplace({*flows.vni, number_of(flows.key.mac)}, id);
+      const auto [at, is_new] = by_vni_mac_.try_emplace({*flows.vni, flows.key.mac.number()}, id);
       if (!is_new && at->second != id) at->second = kAmbiguous;
     }
     if (flows.forwards) continue;
@@ -161,10 +155,10 @@ std::optional<FlowLedger::Side> FlowLedger::by_port(const SampledPacket& sample,
 std::optional<std::uint32_t> FlowLedger::owner(const MacAddress& mac, std::optional<std::uint32_t> vni) const {
   if (is_multicast(mac)) return std::nullopt;
   if (vni) {
-    const auto found = by_vni_mac_.find({*vni, number_of(mac)});
+    const auto found = by_vni_mac_.find({*vni, mac.number()});
     if (found != by_vni_mac_.end()) return found->second == kAmbiguous ? std::nullopt : std::optional(found->second);
   }
-  const auto found = by_mac_.find(number_of(mac));
+  const auto found = by_mac_.find(mac.number());
   if (found == by_mac_.end() || found->second == kAmbiguous) return std::nullopt;
   const std::optional<std::uint32_t>& own = vnics_[found->second]->vni;
   if (vni && own && *own != *vni) return std::nullopt;
@@ -266,18 +260,21 @@ FlowLedger::Ends FlowLedger::ends_of(const SampledPacket& sample) const {
   return ends;
 }
 
-void FlowLedger::take(const SampledPacket& sample, Nanoseconds now) {
+bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
+  const auto [from, to] = ends_of(sample);
+  const bool attributed = from || to;
+  if (!attributed && !ours) return false;
   ++counts_.samples;
   counts_.packets += sample.scale;
   counts_.octets += sample.scale * sample.octets;
-  const auto [from, to] = ends_of(sample);
-  if (!from && !to) {
+  if (!attributed) {
     counts_.unattributed_packets += sample.scale;
     counts_.unattributed_octets += sample.scale * sample.octets;
-    return;
+    return false;
   }
   if (from) account(sample, *from, to, Direction::kTx, now);
   if (to) account(sample, *to, from, Direction::kRx, now);
+  return true;
 }
 
 void FlowLedger::drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now) {

@@ -216,7 +216,8 @@ class FlowLedger {
   // What was learnt of a vNIC that stays is kept.
   void set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes);
 
-  void take(const SampledPacket& sample, Nanoseconds now);
+  // False: no vNIC of ours sent or received it. `ours`: it was seen on this host, so that being nobody's counts as a share not attributed.
+  bool take(const SampledPacket& sample, Nanoseconds now, bool ours = true);
   // A packet that was dropped, and why. One more for each that stands behind it: agents limit how many they tell of.
   void drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now);
   // To be called at each tick: begins a new period when one is over. `totals` are the exact counters, in the inventory's rows.

@@ -212,26 +212,67 @@ void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseco
   agent.packets += scale;
   const Sampled s = records_of(sample.records, format_, decoded_);
   if (!s.usable()) return;
-  ledger_.take({.packet = &*s.packet,
-                .octets = s.octets,
-                .scale = scale,
-                .agent = agent.number,
-                .ports_are_ours = agent.local,
-                .input = if_index_of(sample.input),
-                .output = if_index_of(sample.output),
-                .vni = s.vni,
-                .vlan = s.vlan,
-                .tcp = s.tcp ? &*s.tcp : nullptr},
-               now);
+  account(agent,
+          {.packet = &*s.packet,
+           .octets = s.octets,
+           .scale = scale,
+           .agent = agent.number,
+           .ports_are_ours = agent.local,
+           .input = if_index_of(sample.input),
+           .output = if_index_of(sample.output),
+           .vni = s.vni,
+           .vlan = s.vlan,
+           .tcp = s.tcp ? &*s.tcp : nullptr},
+          now);
 }
 
-void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds) {
+// To the host that the agent is on, to those of whose VMs a switch on the way tells, and to this one.
+void SflowIntake::account(const Agent& agent, const SampledPacket& packet, Nanoseconds now) {
+  bool attributed = false;
+  if (const auto own = hosts_.find(agent.address); own != hosts_.end()) {
+    SampledPacket there = packet;
+    there.ports_are_ours = true;
+    own->second->take(there, now);
+    attributed = true;  // or counted there as nobody's
+  } else if (!hosts_.empty() && packet.packet->innermost().ethernet) {
+    const Ethernet& ethernet = *packet.packet->innermost().ethernet;
+    const auto from = host_by_mac_.find(ethernet.src.number());
+    const auto to = host_by_mac_.find(ethernet.dst.number());
+    if (from != host_by_mac_.end()) attributed = from->second->flows().take(packet, now, false);
+    if (to != host_by_mac_.end() && (from == host_by_mac_.end() || to->second != from->second))
+      attributed = to->second->flows().take(packet, now, false) || attributed;
+  }
+  ledger_.take(packet, now, agent.local || (!attributed && options_.hosts == SflowIntakeOptions::Hosts::kAll));
+}
+
+DescribedHost* SflowIntake::host(const IpAddress& agent) {
+  const auto found = hosts_.find(agent);
+  return found == hosts_.end() ? nullptr : found->second.get();
+}
+
+// Made when an agent says what only an agent on a hypervisor says.
+DescribedHost* SflowIntake::host_of(const Agent& agent) {
+  if (agent.local && options_.hosts == SflowIntakeOptions::Hosts::kOthers) return nullptr;
+  if (const auto found = hosts_.find(agent.address); found != hosts_.end()) return found->second.get();
+  if (hosts_.size() >= options_.max_hosts) {
+    ++hosts_refused_;
+    return nullptr;
+  }
+  FlowLedger::Limits limits = options_.limits;
+  limits.conversations = options_.conversations_per_host;
+  return hosts_.emplace(agent.address, std::make_unique<DescribedHost>(agent.address, limits, options_.networks)).first->second.get();
+}
+
+void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds now) {
   Source* source = source_of(agent, kCounter, sample.source);
   if (source == nullptr) return;
   source->sequence.take(sample.sequence);
   ++agent.counter_samples;
+  DescribedHost* host = this->host(agent.address);
+  if (host == nullptr && DescribedHost::describes(sample)) host = host_of(agent);
+  if (host != nullptr) return host->take(sample, decoded_, now);
   sflow::CounterRecordReader reader(sample.records, decoded_);
-  while (reader.next()) continue;
+  while (reader.next()) continue;  // counted, and nobody's
 }
 
 void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now) {
@@ -243,21 +284,40 @@ void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nan
   ++agent.discarded_packets;
   const Sampled s = records_of(sample.records, format_, decoded_);
   if (!s.usable()) return;
-  ledger_.drop({.packet = &*s.packet,
-                .octets = s.octets,
-                .scale = 1,
-                .agent = agent.number,
-                .ports_are_ours = agent.local,
-                .input = if_index_of(sample.input),
-                .output = if_index_of(sample.output),
-                .vni = s.vni,
-                .vlan = s.vlan,
-                .tcp = nullptr},
-               s.reason.empty() ? drop_reason_name(sample.reason) : s.reason, now);
+  const bool elsewhere = hosts_.contains(agent.address);
+  FlowLedger& ledger = elsewhere ? host(agent.address)->flows() : ledger_;
+  ledger.drop({.packet = &*s.packet,
+               .octets = s.octets,
+               .scale = 1,
+               .agent = agent.number,
+               .ports_are_ours = agent.local || elsewhere,
+               .input = if_index_of(sample.input),
+               .output = if_index_of(sample.output),
+               .vni = s.vni,
+               .vlan = s.vlan,
+               .tcp = nullptr},
+              s.reason.empty() ? drop_reason_name(sample.reason) : s.reason, now);
 }
 
 void SflowIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   ledger_.tick(now, totals);
+  for (const auto& [address, host] : hosts_) host->tick(now);
+  forget_agents(now);
+  index_hosts();
+}
+
+// Of a MAC that two hosts have (a migration's two ends) the one that comes later in order has the samples of switches in between.
+void SflowIntake::index_hosts() {
+  host_by_mac_.clear();
+  for (const auto& [address, host] : hosts_) {
+    for (const Domain& d : host->inventory()->domains) {
+      for (const Vnic& v : d.vnics) host_by_mac_[v.mac.number()] = host.get();
+    }
+  }
+}
+
+void SflowIntake::forget_agents(Nanoseconds now) {
+  std::erase_if(hosts_, [&](const auto& entry) { return now - entry.second->last() > options_.forget_agent_after; });
   for (auto& agent : places_) {
     if (agent == nullptr || now - agent->last <= options_.forget_agent_after) continue;
     lost_ += agent->datagrams.counts().lost;
@@ -278,6 +338,7 @@ std::vector<AgentStatus> SflowIntake::agents() const {
     s.sub_agent = agent->sub_agent;
     s.sender = agent->sender.text();
     s.local = agent->local;
+    if (const auto host = hosts_.find(agent->address); host != hosts_.end()) s.host = host->second->name();
     s.first = agent->first;
     s.last = agent->last;
     s.uptime_ms = agent->uptime_ms;
@@ -320,6 +381,8 @@ std::vector<std::pair<std::string, std::uint64_t>> SflowIntake::counters() const
                          {"agents", agents_.size()},
                          {"agents_denied", agents_denied_},
                          {"agents_refused", agents_refused_},
+                         {"hosts", hosts_.size()},
+                         {"hosts_refused", hosts_refused_},
                          {"data_sources", sources_},
                          {"data_sources_refused", sources_refused_},
                          {"attributed_by_port", flows.by_port},

@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/traffic/described_host.hpp"
 #include "core/traffic/flow_ledger.hpp"
 #include "core/traffic/flow_rows.hpp"
 #include "core/traffic/sampling_rate.hpp"
@@ -32,6 +34,10 @@ struct SflowIntakeOptions {
   std::size_t max_agents{4096};          // sub-agents
   std::size_t max_data_sources{65'536};  // of all agents
   Nanoseconds forget_agent_after{3600 * kSecond};
+  // Whether hosts that agents describe are kept: all but this one, which libvirt tells of; or this one too, where there is no libvirt.
+  enum class Hosts { kOthers, kAll } hosts{Hosts::kOthers};
+  std::size_t max_hosts{2048};
+  std::uint32_t conversations_per_host{4096};
 };
 
 class SflowIntake {
@@ -51,6 +57,9 @@ class SflowIntake {
   const FlowLedger& ledger() const { return ledger_; }
   // One of each agent and sub-agent, by the numbers that the ledger's elections name, from 1: entry n - 1.
   std::vector<AgentStatus> agents() const;
+  // Hosts that agents describe, by their agents' addresses.
+  const std::map<IpAddress, std::unique_ptr<DescribedHost>>& hosts() const { return hosts_; }
+  DescribedHost* host(const IpAddress& agent);  // null: none
   std::size_t agent_count() const { return agents_.size(); }
   // For the snapshot's health.
   std::vector<std::pair<std::string, std::uint64_t>> counters() const;
@@ -65,6 +74,10 @@ class SflowIntake {
   void sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds now);
   void sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now);
   bool allowed(const IpAddress& agent) const;
+  DescribedHost* host_of(const Agent& agent);
+  void account(const Agent& agent, const SampledPacket& packet, Nanoseconds now);
+  void forget_agents(Nanoseconds now);
+  void index_hosts();
 
   SflowIntakeOptions options_;
   PacketFormat format_;
@@ -81,8 +94,10 @@ class SflowIntake {
   absl::flat_hash_map<AgentKey, std::uint32_t> agents_;  // their places
   std::vector<std::unique_ptr<Agent>> places_;           // number - 1; nothing: forgotten
   std::size_t sources_{0};
+  std::map<IpAddress, std::unique_ptr<DescribedHost>> hosts_;
+  absl::flat_hash_map<std::uint64_t, DescribedHost*> host_by_mac_;  // of its vNICs
   sflow::DecodeCounters decoded_;
-  std::uint64_t agents_denied_{0}, agents_refused_{0}, sources_refused_{0}, duplicates_{0};
+  std::uint64_t agents_denied_{0}, agents_refused_{0}, sources_refused_{0}, hosts_refused_{0}, duplicates_{0};
   std::uint64_t lost_{0}, restarts_{0};  // of agents that were forgotten
 };
 

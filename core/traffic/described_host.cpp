@@ -1,0 +1,263 @@
+#include "core/traffic/described_host.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vmtraffic {
+namespace {
+
+constexpr std::size_t kMaxGuests = 4096, kMaxPorts = 16'384, kMaxAdapters = 4096, kMaxMacs = 64;
+constexpr std::size_t kMaxName = 255;
+
+// hsflowd tells of everything each 20 or 30 seconds.
+constexpr Nanoseconds kForgetGuestAfter = 180 * kSecond;
+constexpr Nanoseconds kCountersLast = 180 * kSecond;
+
+constexpr std::uint32_t kLogicalEntity = 3;
+constexpr std::uint32_t kLeastVotes = 8;
+constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
+constexpr std::uint64_t kOctetsPerKib = 1024;
+
+// libvirt gives a tap the guest's MAC with this first octet.
+constexpr std::uint8_t kTapOctet = 0xFE;
+
+std::string bounded(std::string_view text) { return std::string(text.substr(0, kMaxName)); }
+
+std::optional<std::uint64_t> sum(const std::array<sflow::Counter32, 3>& parts) {
+  std::uint64_t total = 0;
+  bool any = false;
+  for (const sflow::Counter32& part : parts) {
+    total += part.value_or(0);
+    any = any || part.has_value();
+  }
+  return any ? std::optional(total) : std::nullopt;
+}
+
+}  // namespace
+
+struct DescribedHost::Description {
+  std::optional<sflow::HostDescription> host;
+  std::optional<sflow::HostAdapters> adapters;
+  std::optional<sflow::VirtualCpu> cpu;
+  std::optional<sflow::VirtualMemory> memory;
+  std::optional<sflow::InterfaceCounters> counters;
+  std::optional<sflow::PortName> port_name;
+  bool has_parent{false};
+
+  void operator()(const sflow::HostDescription& r) { host = r; }
+  void operator()(const sflow::HostAdapters& r) { adapters = r; }
+  void operator()(const sflow::VirtualCpu& r) { cpu = r; }
+  void operator()(const sflow::VirtualMemory& r) { memory = r; }
+  void operator()(const sflow::InterfaceCounters& r) { counters = r; }
+  void operator()(const sflow::PortName& r) { port_name = r; }
+  void operator()(const sflow::HostParent&) { has_parent = true; }
+  template <class Other>
+  void operator()(const Other&) {}
+};
+
+DescribedHost::DescribedHost(const IpAddress& agent, FlowLedger::Limits limits, const std::vector<NamedNetwork>& networks)
+    : agent_(agent), inventory_(std::make_shared<const Inventory>()), flows_(limits, networks) {}
+
+bool DescribedHost::describes(const sflow::CounterSample& sample) {
+  sflow::DecodeCounters unused;
+  sflow::CounterRecordReader reader(sample.records, unused);
+  while (const auto record = reader.next()) {
+    if (std::holds_alternative<sflow::HostDescription>(*record)) return true;
+  }
+  return false;
+}
+
+void DescribedHost::take(const sflow::CounterSample& sample, sflow::DecodeCounters& counters, Nanoseconds now) {
+  last_ = now;
+  Description said;
+  sflow::CounterRecordReader reader(sample.records, counters);
+  while (const auto record = reader.next()) std::visit(said, *record);
+  if (said.counters) count(said.counters->if_index, said, now);
+  if (!said.host) return;
+  const bool is_guest = said.has_parent || sample.source.source_class == kLogicalEntity;
+  is_guest ? describe_guest(sample.source, said, now) : describe_host(said);
+}
+
+void DescribedHost::describe_host(const Description& said) {
+  name_ = bounded(said.host->hostname);
+  if (!said.adapters) return;
+  std::map<MacAddress, std::uint32_t> adapters;
+  said.adapters->adapters.for_each([&](std::uint32_t if_index, const MacAddress& mac) {
+    if (if_index != 0 && adapters.size() < kMaxAdapters) adapters[mac] = if_index;
+  });
+  changed_ = changed_ || adapters != adapters_;
+  adapters_ = std::move(adapters);
+}
+
+void DescribedHost::describe_guest(const sflow::DataSource& source, const Description& said, Nanoseconds now) {
+  if (guests_.size() >= kMaxGuests && !guests_.contains(source)) {
+    ++refused_;
+    return;
+  }
+  Domain domain;
+  domain.uuid = said.host->uuid;
+  domain.name = bounded(said.host->hostname);
+  domain.connection = fmt::format("sflow:{}", agent_.text());
+  domain.hypervisor = "sFlow";
+  domain.os_type = bounded(said.host->os_release);
+  domain.state = DomainState::kRunning;
+  if (said.cpu && said.cpu->state <= static_cast<std::uint32_t>(DomainState::kPmSuspended) && said.cpu->state != 0)
+    domain.state = static_cast<DomainState>(said.cpu->state);
+  if (said.cpu && said.cpu->cpu_count) domain.vcpus = *said.cpu->cpu_count;
+  if (said.memory && said.memory->memory) domain.memory_kib = *said.memory->memory / kOctetsPerKib;
+  if (said.memory && said.memory->memory_max) domain.memory_max_kib = *said.memory->memory_max / kOctetsPerKib;
+  if (said.adapters) {
+    said.adapters->adapters.for_each([&](std::uint32_t, const MacAddress& mac) {
+      if (domain.vnics.size() >= kMaxMacs) return;
+      Vnic vnic;
+      vnic.mac = mac;
+      vnic.number = static_cast<std::uint32_t>(domain.vnics.size());
+      domain.vnics.push_back(std::move(vnic));
+    });
+  }
+  Guest& guest = guests_[source];
+  guest.described = now;
+  if (said.cpu && said.cpu->cpu_time_ms) guest.cpu_time_ns = std::uint64_t{*said.cpu->cpu_time_ms} * kNanosecondsPerMillisecond;
+  if (guest.domain == domain) return;
+  guest.domain = std::move(domain);
+  changed_ = true;
+}
+
+DescribedHost::Port* DescribedHost::port_of(std::uint32_t if_index) {
+  const auto found = ports_.find(if_index);
+  if (found != ports_.end()) return &found->second;
+  if (ports_.size() >= kMaxPorts) {
+    ++refused_;
+    return nullptr;
+  }
+  return &ports_[if_index];
+}
+
+// In is what the switch received on the port: what the guest sent.
+void DescribedHost::count(std::uint32_t if_index, const Description& said, Nanoseconds now) {
+  Port* port = if_index == 0 ? nullptr : port_of(if_index);
+  if (port == nullptr) return;
+  const sflow::InterfaceCounters& c = *said.counters;
+  if (said.port_name && port->name != said.port_name->name) {
+    port->name = bounded(said.port_name->name);
+    changed_ = true;
+  }
+  const bool first = port->taken == 0;
+  const bool anew = !first && (c.in_octets.value_or(0) < port->values[kTxOctets] || c.out_octets.value_or(0) < port->values[kRxOctets]);
+  const auto widened = [&](Metric metric, std::size_t direction, const std::optional<std::uint64_t>& packets) {
+    if (!packets) return;
+    const auto raw = static_cast<std::uint32_t>(*packets);
+    port->values[metric] = first || anew ? raw : port->values[metric] + static_cast<std::uint32_t>(raw - port->raw_packets[direction]);
+    port->raw_packets[direction] = raw;
+    port->present |= static_cast<MetricSet>(1U << metric);
+  };
+  const auto plain = [&](Metric metric, const auto& value) {
+    if (!value) return;
+    port->values[metric] = *value;
+    port->present |= static_cast<MetricSet>(1U << metric);
+  };
+  port->present = 0;
+  widened(kTxPackets, 0, sum({c.in_unicast, c.in_multicast, c.in_broadcast}));
+  widened(kRxPackets, 1, sum({c.out_unicast, c.out_multicast, c.out_broadcast}));
+  plain(kTxOctets, c.in_octets);
+  plain(kRxOctets, c.out_octets);
+  plain(kTxErrors, c.in_errors);
+  plain(kRxErrors, c.out_errors);
+  plain(kTxDrops, c.in_discards);
+  plain(kRxDrops, c.out_discards);
+  port->taken = now;
+  port->given = false;
+}
+
+void DescribedHost::vote(std::uint32_t if_index, const MacAddress& mac) {
+  Port* port = port_of(if_index);
+  if (port == nullptr) return;
+  if (port->votes == 0) port->mac = mac;
+  port->votes = port->mac == mac ? port->votes + 1 : port->votes - 1;
+  // Which port is whose shows early; from then on only a change of it matters.
+  if (port->votes == kLeastVotes) changed_ = true;
+}
+
+bool DescribedHost::take(const SampledPacket& sample, Nanoseconds now) {
+  last_ = now;
+  const Frame& frame = sample.packet->outer;
+  if (sample.input != 0 && frame.ethernet && !guests_.empty()) vote(sample.input, frame.ethernet->src);
+  return flows_.take(sample, now);
+}
+
+std::uint32_t DescribedHost::port_of_vnic(const MacAddress& mac) const {
+  MacAddress tap = mac;
+  tap.octets[0] = kTapOctet;
+  if (const auto found = adapters_.find(tap); found != adapters_.end()) return found->second;
+  std::uint32_t best = 0, votes = kLeastVotes - 1;
+  for (const auto& [if_index, port] : ports_) {
+    if (port.mac == mac && port.votes > votes) best = if_index, votes = port.votes;
+  }
+  return best;
+}
+
+void DescribedHost::rebuild() {
+  Inventory next;
+  for (const auto& [source, guest] : guests_) next.domains.push_back(guest.domain);
+  normalize(next);
+  // Only what more than one vNIC does not claim: two of one MAC have no port of which one could say whose it is.
+  std::map<MacAddress, int> seen;
+  for (const Domain& d : next.domains) {
+    for (const Vnic& v : d.vnics) ++seen[v.mac];
+  }
+  if_indexes_.clear();
+  for (Domain& d : next.domains) {
+    for (Vnic& v : d.vnics) {
+      const std::uint32_t port = seen[v.mac] == 1 ? port_of_vnic(v.mac) : 0;
+      if_indexes_.push_back(port);
+      if (const auto found = ports_.find(port); port != 0 && found != ports_.end()) v.tap = found->second.name;
+    }
+  }
+  for (auto& [if_index, port] : ports_) port.given = false;  // rows are others now
+  guest_of_.clear();
+  for (const auto& [source, guest] : guests_) guest_of_.try_emplace(guest.domain.uuid, &guest);
+  flows_.set_inventory(next, if_indexes_);
+  moved_from_ = ledger_.set_inventory(next);
+  inventory_ = std::make_shared<const Inventory>(std::move(next));
+  ++generation_;
+}
+
+void DescribedHost::tick(Nanoseconds now) {
+  changed_ = std::erase_if(guests_, [&](const auto& entry) { return now - entry.second.described > kForgetGuestAfter; }) > 0 || changed_;
+  moved_from_.clear();
+  if (std::exchange(changed_, false)) rebuild();
+  steps_ = ledger_.sample(take_readings(now), now);
+  flows_.tick(now, ledger_.totals());
+}
+
+std::vector<DomainNumbers> DescribedHost::numbers() const {
+  std::vector<DomainNumbers> out;
+  for (const Domain& d : inventory_->domains) {
+    const auto found = guest_of_.find(d.uuid);
+    out.push_back(found == guest_of_.end() ? DomainNumbers{} : DomainNumbers{found->second->cpu_time_ns, found->second->described});
+  }
+  return out;
+}
+
+std::vector<LinkReading> DescribedHost::take_readings(Nanoseconds now) {
+  std::vector<LinkReading> out(if_indexes_.size());
+  for (std::size_t row = 0; row < out.size(); ++row) {
+    const auto found = if_indexes_[row] == 0 ? ports_.end() : ports_.find(if_indexes_[row]);
+    if (found == ports_.end() || found->second.taken == 0 || now - found->second.taken > kCountersLast) continue;
+    Port& port = found->second;
+    if (std::exchange(port.given, true)) {
+      out[row].age = kHeld;
+      continue;
+    }
+    out[row].if_index = if_indexes_[row];
+    out[row].values = port.values;
+    out[row].present = port.present;
+    const Nanoseconds age = (now - port.taken + kReadingAgeUnit / 2) / kReadingAgeUnit;
+    out[row].age = static_cast<ReadingAge>(std::clamp<Nanoseconds>(age, 1, kOldestReading));
+  }
+  return out;
+}
+
+}  // namespace vmtraffic
