@@ -6,9 +6,36 @@
 #include <vector>
 
 #include "core/snapshot.hpp"
+#include "core/snapshot/format.hpp"
 #include "snapshot.fbs.h"
 
 namespace vmtraffic {
+
+// Whether a reader that asks for `parts` opens this one.
+inline bool is_wanted(PartKind kind, unsigned parts) {
+  const auto asked = [parts](unsigned which) { return (parts & which) != 0; };
+  switch (kind) {
+    case PartKind::kHeader:
+      return true;
+    case PartKind::kInventory:
+      return asked(kPartInventory | kPartFlows);  // whose rows flows name
+    case PartKind::kNumbers:
+      return asked(kPartNumbers);
+    case PartKind::kHealth:
+      return asked(kPartHealth);
+    case PartKind::kEvents:
+      return asked(kPartEvents);
+    case PartKind::kTags:
+      return asked(kPartTags);
+    case PartKind::kFlows:
+      return asked(kPartFlows);
+    case PartKind::kAgents:
+      return asked(kPartAgents);
+    case PartKind::kHosts:
+      return asked(kPartHosts);
+  }
+  return false;
+}
 
 struct Snapshot::Impl {
   std::shared_ptr<const void> keep_alive;

@@ -166,18 +166,17 @@ Result<Snapshot> Snapshot::parse(std::span<const std::byte> bytes, unsigned part
   impl->keep_alive = std::move(keep_alive);
   if (auto s = open_part(bytes, *entries, PartKind::kHeader, impl->header); !s) return s.error();
   if (impl->header == nullptr) return corrupt("it has no header");
-  if ((parts & kPartFlows) != 0) parts |= kPartInventory;  // whose rows they name
-  const auto wanted = [&](SnapshotPart which, PartKind kind, auto& table) -> Status {
-    return (parts & which) == 0 ? Status(Done{}) : open_part(bytes, *entries, kind, table);
+  const auto wanted = [&](PartKind kind, auto& table) -> Status {
+    return is_wanted(kind, parts) ? open_part(bytes, *entries, kind, table) : Status(Done{});
   };
-  if (auto s = wanted(kPartInventory, PartKind::kInventory, impl->inventory); !s) return s.error();
-  if (auto s = wanted(kPartNumbers, PartKind::kNumbers, impl->numbers); !s) return s.error();
-  if (auto s = wanted(kPartHealth, PartKind::kHealth, impl->health); !s) return s.error();
-  if (auto s = wanted(kPartEvents, PartKind::kEvents, impl->events); !s) return s.error();
-  if (auto s = wanted(kPartTags, PartKind::kTags, impl->domain_tags); !s) return s.error();
-  if (auto s = wanted(kPartFlows, PartKind::kFlows, impl->flows); !s) return s.error();
-  if (auto s = wanted(kPartAgents, PartKind::kAgents, impl->agents); !s) return s.error();
-  if (auto s = wanted(kPartHosts, PartKind::kHosts, impl->hosts); !s) return s.error();
+  if (auto s = wanted(PartKind::kInventory, impl->inventory); !s) return s.error();
+  if (auto s = wanted(PartKind::kNumbers, impl->numbers); !s) return s.error();
+  if (auto s = wanted(PartKind::kHealth, impl->health); !s) return s.error();
+  if (auto s = wanted(PartKind::kEvents, impl->events); !s) return s.error();
+  if (auto s = wanted(PartKind::kTags, impl->domain_tags); !s) return s.error();
+  if (auto s = wanted(PartKind::kFlows, impl->flows); !s) return s.error();
+  if (auto s = wanted(PartKind::kAgents, impl->agents); !s) return s.error();
+  if (auto s = wanted(PartKind::kHosts, impl->hosts); !s) return s.error();
   if (auto s = impl->lay_out(); !s) return s.error();
   if (!impl->flows_fit()) return corrupt("a part does not fit its schema");
   return Snapshot(std::move(impl));

@@ -32,7 +32,7 @@ std::size_t first_row(std::size_t count, std::size_t vnic, const VnicOf& vnic_of
 class TalkerBuilder {
  public:
   TalkerBuilder(const Snapshot& snapshot, const FlowsInfo& flows, const TalkersOptions& options)
-      : snapshot_(snapshot), flows_(flows), options_(options), sampled_(snapshot.info().sampled_boottime) {}
+      : snapshot_(snapshot), flows_(flows), options_(options) {}
 
   void add(std::size_t vnic) {
     const std::optional<VnicFlowsRow> all = snapshot_.vnic_flows(vnic);
@@ -76,10 +76,9 @@ class TalkerBuilder {
  private:
   static bool is_recent(const FlowBothWays& flows) { return flows.rx.recent.samples > 0 || flows.tx.recent.samples > 0; }
 
-  // A row that began later than the window covers the time since then.
+  // Over the whole window, also for a row that began in it: as every front end does, so that rows add up.
   void add(const FlowBothWays& flows, SampledSum& rx, SampledSum& tx) const {
-    const double since_s = static_cast<double>(sampled_ - flows.since) / kSecond;
-    const double covered_s = std::max(kLeastCovered_s, std::min(finite_or_zero(flows_.covered_s), since_s));
+    const double covered_s = std::max(kLeastCovered_s, finite_or_zero(flows_.covered_s));
     rx.add(flows.rx.recent, covered_s);
     tx.add(flows.tx.recent, covered_s);
   }
@@ -170,7 +169,6 @@ class TalkerBuilder {
   const Snapshot& snapshot_;
   const FlowsInfo& flows_;
   const TalkersOptions& options_;
-  Nanoseconds sampled_;
   SampledSum rx_, tx_;  // of the whole VM
   bool ever_sampled_{false};
   std::vector<Talk> talks_, services_;
