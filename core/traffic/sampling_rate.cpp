@@ -3,11 +3,18 @@
 #include <algorithm>
 
 namespace vmtraffic {
+namespace {
+
+// Samples that overtake one another are fewer apart. A pool that went back further began anew.
+constexpr std::uint64_t kReordered = 1024;
+
+}  // namespace
 
 double SamplingRate::take(std::uint32_t pool, std::uint32_t stated_rate) {
   const std::uint32_t forward = pool - last_pool_;
-  // Half of the range backward is the reordering of samples; a stated rate that changed makes the past say nothing about now.
-  if (!began_ || stated_rate != stated_) {
+  const bool is_back = forward >= 1U << 31 && last_pool_ - pool > kReordered * std::max(1U, stated_rate);
+  // A stated rate that changed makes the past say nothing about now.
+  if (!began_ || is_back || stated_rate != stated_) {
     *this = {};
     began_ = true;
     stated_ = stated_rate;

@@ -8,6 +8,8 @@ namespace {
 // A gap as wide as this is no loss: a sender that lost so much would have been silent for hours, or began anew at another number.
 constexpr std::uint32_t kWidestGap = 1u << 24;
 
+constexpr Nanoseconds kMillisecond = kSecond / 1000;
+
 }  // namespace
 
 SequenceCounts& SequenceCounts::operator+=(const SequenceCounts& other) {
@@ -65,6 +67,28 @@ SequenceTracker::Arrival SequenceTracker::take(std::uint32_t sequence, bool rest
 bool SequenceTracker::is_missing(std::uint32_t sequence) const {
   const std::uint32_t behind = highest_ - sequence;
   return began_ && behind < kWindow && behind < span_ && !seen_.test(sequence % kWindow);
+}
+
+bool DatagramTracker::is_of_another_life(std::uint32_t sequence, std::uint32_t uptime_ms, Nanoseconds now) const {
+  if (!began_) return false;
+  const Nanoseconds backward = static_cast<std::int32_t>(uptime_ms_ - uptime_ms) * kMillisecond;
+  // An agent on a clock that was set back a little goes on.
+  if (!numbers_.is_behind(sequence)) return backward > kLongestDelay;
+  if (numbers_.is_missing(sequence)) return false;
+  if (numbers_.was_seen(sequence) && uptime_ms != uptimes_[sequence % uptimes_.size()]) return true;
+  // How long it was under way, as far as the highest number's way is none.
+  return backward + (now - at_) > kLongestDelay;
+}
+
+DatagramTracker::Arrival DatagramTracker::take(std::uint32_t sequence, std::uint32_t uptime_ms, Nanoseconds now) {
+  const Arrival arrival = numbers_.take(sequence, is_of_another_life(sequence, uptime_ms, now));
+  began_ = true;
+  if (arrival == Arrival::kDuplicate) return arrival;
+  uptimes_[sequence % uptimes_.size()] = uptime_ms;
+  if (arrival == Arrival::kLate) return arrival;
+  uptime_ms_ = uptime_ms;
+  at_ = now;
+  return arrival;
 }
 
 }  // namespace vmtraffic

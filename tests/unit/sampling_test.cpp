@@ -79,6 +79,76 @@ TEST(Sequence, IsExactUnderLossDoublingAndReordering) {
   EXPECT_EQ(t.counts().restarts, 0U);
 }
 
+constexpr Nanoseconds kMs = kSecond / 1000;
+
+TEST(Datagrams, ARestartIsKnownHoweverSoonItComes) {
+  DatagramTracker t;
+  Nanoseconds now = 1000 * kSecond;
+  for (std::uint32_t n = 1; n <= 3; ++n) EXPECT_EQ(t.take(n, 1000 * n, now += kSecond), Arrival::kNew);
+  // Three seconds after its start the agent begins anew, with the very numbers and uptimes of before.
+  EXPECT_EQ(t.take(1, 1000, now += kSecond), Arrival::kRestart);
+  EXPECT_EQ(t.take(2, 2000, now += kSecond), Arrival::kNew);
+  // And at once again, which the uptime alone tells.
+  EXPECT_EQ(t.take(1, 10, now += 20 * kMs), Arrival::kRestart);
+  EXPECT_EQ(t.take(2, 20, now += 10 * kMs), Arrival::kNew);
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 7, .restarts = 2}));
+  EXPECT_EQ(t.uptime_ms(), 20U);
+}
+
+TEST(Datagrams, ARestartMayBeginBehindItsFirstNumber) {
+  DatagramTracker t;
+  Nanoseconds now = 1000 * kSecond;
+  EXPECT_EQ(t.take(20, 9000, now), Arrival::kNew);
+  EXPECT_EQ(t.take(3, 300, now += kSecond), Arrival::kRestart) << "lower than any that was seen";
+  EXPECT_EQ(t.take(30, 9000, now += 9 * kSecond), Arrival::kNew);
+  EXPECT_EQ(t.take(31, 500, now += kSecond), Arrival::kRestart) << "higher, but what came before was lost";
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 4, .lost = 26, .restarts = 2}));
+}
+
+TEST(Datagrams, ReorderingAndCopiesAreNoRestart) {
+  DatagramTracker t;
+  const Nanoseconds now = 1000 * kSecond;
+  EXPECT_EQ(t.take(5, 0, now), Arrival::kNew);
+  EXPECT_EQ(t.take(8, 1000, now), Arrival::kNew) << "an agent that counts in seconds";
+  EXPECT_EQ(t.take(5, 0, now + 900 * kMs), Arrival::kDuplicate);
+  EXPECT_EQ(t.take(7, 1000, now + 900 * kMs), Arrival::kLate);
+  EXPECT_EQ(t.take(4, 0, now + 900 * kMs), Arrival::kLate);
+  EXPECT_EQ(t.take(6, 0, now + 60 * kSecond), Arrival::kLate) << "who waited for it?";
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 5, .late = 3, .duplicates = 1}));
+  EXPECT_EQ(t.uptime_ms(), 1000U);
+}
+
+TEST(Datagrams, TheUptimeWrapsAndTheAgentsClockMayBeSetBack) {
+  DatagramTracker t;
+  Nanoseconds now = 1000 * kSecond;
+  EXPECT_EQ(t.take(10, 0xFFFF'FF00, now), Arrival::kNew);
+  EXPECT_EQ(t.take(11, 500, now += kSecond), Arrival::kNew);
+  EXPECT_EQ(t.take(10, 0xFFFF'FF00, now), Arrival::kDuplicate);
+  EXPECT_EQ(t.take(12, 0xFFFF'FF00, now += kSecond), Arrival::kNew) << "less than two seconds back";
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 3, .duplicates = 1}));
+}
+
+// Our host sleeps or our process is held: what waited in the socket comes all at once.
+TEST(Datagrams, AReceiverThatWasHeldSeesNoRestart) {
+  DatagramTracker t;
+  Nanoseconds now = 1000 * kSecond;
+  t.take(1, 1000, now);
+  now += 60 * kSecond;
+  for (std::uint32_t n = 2; n <= 60; ++n) EXPECT_EQ(t.take(n, 1000 * n, now), Arrival::kNew);
+  EXPECT_EQ(t.take(59, 59'000, now), Arrival::kDuplicate);
+  EXPECT_EQ(t.counts(), (SequenceCounts{.received = 60, .duplicates = 1}));
+}
+
+TEST(SamplingRate, APoolThatBeginsAnewIsNotReordering) {
+  SamplingRate rate;
+  std::uint32_t pool = 50'000'000;
+  for (int i = 0; i < 600; ++i) rate.take(pool += 250, 100);
+  EXPECT_DOUBLE_EQ(rate.take(pool -= 1000, 100), 250.0 * 343 / 344) << "an overtaken sample";
+  EXPECT_EQ(rate.take(pool = 250, 100), 100) << "nothing to compare with yet";
+  for (int i = 0; i < 600; ++i) rate.take(pool += 250, 100);
+  EXPECT_DOUBLE_EQ(rate.rate(), 250);
+}
+
 TEST(SamplingRate, IsWhatWasReallySampled) {
   SamplingRate rate;
   EXPECT_EQ(rate.take(1000, 100), 100) << "nothing to compare with yet";
