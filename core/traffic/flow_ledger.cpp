@@ -13,6 +13,9 @@ constexpr std::size_t kMaxNetworks = 65'536;
 
 constexpr std::uint32_t kAmbiguous = std::numeric_limits<std::uint32_t>::max();
 
+// First octets from which on an address is not one host's.
+constexpr std::uint8_t kMulticast4 = 224, kMulticast6 = 255;
+
 constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kEsp = 50, kIcmpv6 = 58, kSctp = 132;
 
 bool is_multicast(const MacAddress& mac) { return (mac.octets[0] & 1) != 0; }
@@ -116,7 +119,7 @@ void FlowLedger::rebuild_addresses() {
       const auto [at, is_new] = by_vni_mac_.try_emplace({*flows.vni, flows.key.mac.number()}, id);
       if (!is_new && at->second != id) at->second = kAmbiguous;
     }
-    if (flows.forwards) continue;
+    if (flows.forwards_now()) continue;
     flows.addresses.for_each([&](const ScopedAddress& address, std::uint32_t) {
       const auto [at, is_new] = by_address_.try_emplace(address, id);
       if (!is_new && at->second != id) at->second = kAmbiguous;
@@ -127,7 +130,7 @@ void FlowLedger::rebuild_addresses() {
 std::vector<IpAddress> FlowLedger::learnt_addresses(std::size_t row) const {
   std::vector<IpAddress> out;
   const VnicFlows& flows = *vnics_[rows_[row]];
-  if (flows.forwards) return out;
+  if (flows.forwards_now()) return out;
   flows.addresses.for_each([&](const ScopedAddress& address, std::uint32_t samples) {
     if (samples >= 2 && std::find(out.begin(), out.end(), address.address) == out.end()) out.push_back(address.address);
   });
@@ -193,10 +196,11 @@ void FlowLedger::learn(const SampledPacket& sample, const Side& side, const Fram
   VnicFlows& flows = *vnics_[side.vnic];
   if (!frame.ethernet || frame.ethernet->src != flows.key.mac) return;
   if (side.by == AttributedBy::kPort && sample.vni) flows.vni = sample.vni;
+  if (frame.arp && frame.arp->sender_mac != flows.key.mac) return;  // it answers for another
   const IpAddress& address = frame.arp ? frame.arp->sender_ip : frame.ip ? frame.ip->src : IpAddress{};
-  const bool is_own =
-      address.known() && address != IpAddress{.version = address.version} && !(address.version == 4 && address.octets[0] >= 224);
-  if (is_own) ++flows.addresses.touch({scope_of(sample, side, frame), address});
+  const bool is_one_hosts = address.known() && address != IpAddress{.version = address.version} &&
+                            address.octets[0] < (address.version == 4 ? kMulticast4 : kMulticast6);
+  if (is_one_hosts) ++flows.addresses.touch({scope_of(sample, side, frame), address});
 }
 
 // One agent a vNIC and direction: the nearest, and among equals the one that was first, as long as it goes on.
@@ -279,6 +283,7 @@ bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
 
 void FlowLedger::drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now) {
   ++counts_.drops;
+  reason = reason.substr(0, kLongestReason);
   auto known = reason_ids_.find(reason);
   if (known == reason_ids_.end()) {
     // Reasons are texts of an agent's: bounded like all that comes from outside.
@@ -323,11 +328,25 @@ void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
     flows.tcp_previous = std::exchange(flows.tcp, {});
     flows.forwards = flows.addresses.evictions() > flows.evicted_before;
     flows.evicted_before = flows.addresses.evictions();
-    flows.addresses.age(forget, forget);
+    if (flows.forwards) {
+      // So that what is left of them is not believed to be its own once it forwards less.
+      flows.addresses.remove_if([](const auto&) { return true; });
+    } else {
+      flows.addresses.age(forget, forget);
+    }
   }
   if (begins) return;
   conversations_.age([](const auto&, ConversationFlows& c) { c.sums.begin_period(); }, forget);
   drops_.age([](const auto&, DropCounts& c) { c.previous = std::exchange(c.current, 0); }, forget);
+}
+
+void FlowLedger::forget_agent(std::uint32_t agent) {
+  for (const auto& flows : vnics_) {
+    if (flows == nullptr) continue;
+    for (Election& elected : flows->elected) {
+      if (elected.agent == agent) elected = {};
+    }
+  }
 }
 
 void TcpSums::add(const TcpSample& sample) {

@@ -181,7 +181,8 @@ struct VnicFlows {
   // Source addresses of what it sends with its own MAC. More of them than fit in one period: it forwards for others, and they are not its.
   HeavyTable<ScopedAddress, std::uint32_t> addresses;
   std::uint64_t evicted_before{0};  // of `addresses`, when the period began
-  bool forwards{false};
+  bool forwards{false};             // in the period before
+  bool forwards_now() const { return forwards || addresses.evictions() > evicted_before; }
   std::uint32_t network{0};          // number of its bridge, libvirt network or parent device
   std::optional<std::uint32_t> vni;  // that its port's packets went into last
   // Octets that the exact counters had at the beginning of the two periods, by direction.
@@ -222,6 +223,9 @@ class FlowLedger {
   void drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now);
   // To be called at each tick: begins a new period when one is over. `totals` are the exact counters, in the inventory's rows.
   void tick(Nanoseconds now, std::span<const VnicTotals> totals);
+
+  // The agent's number will be another's: what it was elected for is free.
+  void forget_agent(std::uint32_t agent);
 
   // By the inventory's rows.
   std::size_t row_count() const { return rows_.size(); }
@@ -280,7 +284,7 @@ class FlowLedger {
   HeavyTable<DropKey, DropCounts> drops_{kMaxDrops};
   std::vector<std::string> reasons_;
   std::map<std::string, std::uint32_t, std::less<>> reason_ids_;
-  static constexpr std::uint32_t kMaxDrops = 4096, kMaxReasons = 512;
+  static constexpr std::uint32_t kMaxDrops = 4096, kMaxReasons = 512, kLongestReason = 64;
   FlowCounts counts_;
   Nanoseconds period_{0}, previous_period_{0};
 };

@@ -82,8 +82,8 @@ class View {
       v.rx_agent = agent(kRx, row, rx.elected[kRx].agent);
       v.tx_agent = agent(kTx, row, tx.elected[kTx].agent);
       if (row < totals.size()) {
-        v.coverage_rx = coverage(rx, Direction::kRx, totals[row], kRxOctets);
-        v.coverage_tx = coverage(tx, Direction::kTx, totals[row], kTxOctets);
+        v.coverage_rx = coverage(*ledgers_[chosen_[row][kRx]], row, Direction::kRx, totals[row]);
+        v.coverage_tx = coverage(*ledgers_[chosen_[row][kTx]], row, Direction::kTx, totals[row]);
       }
       TcpSums tcp = rx.tcp;
       tcp += rx.tcp_previous;
@@ -181,13 +181,19 @@ class View {
   }
 
  private:
+  // The same rule by which a ledger elects among its own agents.
+  static bool is_better(const Election& one, const Election& other, Nanoseconds election_lasts) {
+    if (one.agent == 0 || other.agent == 0) return one.agent != 0 && other.agent == 0;
+    const Nanoseconds later = one.last_sample - other.last_sample;
+    if (later > election_lasts || later < -election_lasts) return later > 0;
+    return one.by > other.by;
+  }
+
   std::uint32_t choose(std::size_t row, std::size_t direction) const {
     std::uint32_t best = 0;
     for (std::uint32_t l = 1; l < ledgers_.size(); ++l) {
       const Election& now = ledgers_[best]->flows(row).elected[direction];
-      const Election& other = ledgers_[l]->flows(row).elected[direction];
-      const bool silent = now.agent != 0 && other.last_sample - now.last_sample > ledgers_[best]->limits().election_lasts;
-      if (other.agent != 0 && (now.agent == 0 || other.by > now.by || silent)) best = l;
+      if (is_better(ledgers_[l]->flows(row).elected[direction], now, ledgers_[l]->limits().election_lasts)) best = l;
     }
     return best;
   }
@@ -203,9 +209,13 @@ class View {
     return number == 0 || !options_.place_of_agent ? 0 : options_.place_of_agent(chosen_[row][direction], number);
   }
 
-  static float coverage(const VnicFlows& flows, Direction d, const VnicTotals& totals, Metric metric) {
+  static float coverage(const FlowLedger& ledger, std::size_t row, Direction d, const VnicTotals& totals) {
+    const VnicFlows& flows = ledger.flows(row);
+    const Metric metric = d == Direction::kRx ? kRxOctets : kTxOctets;
     const auto& before = flows.exact_previous[static_cast<std::size_t>(d)];
     if (!before || (totals.present >> metric & 1) == 0 || totals.total[metric] < *before + kLeastForCoverage) return -1;
+    // Since the counters began anew they say nothing about what went before.
+    if (totals.discontinuity_boottime > ledger.recent_since()) return -1;
     if (flows.all.recent(d).samples == 0) return flows.elected[static_cast<std::size_t>(d)].agent == 0 ? -1.0F : 0.0F;
     return static_cast<float>(flows.all.recent(d).octets / static_cast<double>(totals.total[metric] - *before));
   }
@@ -238,7 +248,8 @@ class View {
     return c;
   }
 
-  // Makes one of each two rows with the same key: one of them has the one direction, the other the other.
+  // Makes one of each two rows with the same key: one of them has the one direction, the other the other. Of their services the busier
+  // one's is the conversation's.
   template <class Row, class Key>
   static void merge(std::vector<Row>& rows, Key&& key) {
     std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) < key(b); });
@@ -246,6 +257,10 @@ class View {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (kept > 0 && key(rows[kept - 1]) == key(rows[i])) {
         Row& into = rows[kept - 1];
+        if (into.protocol == 0 || (rows[i].protocol != 0 && busier(rows[i], into))) {
+          into.protocol = rows[i].protocol;
+          into.port = rows[i].port;
+        }
         if (rows[i].rx.total_samples > 0) into.rx = rows[i].rx;
         if (rows[i].tx.total_samples > 0) into.tx = rows[i].tx;
         into.since = std::min(into.since, rows[i].since);

@@ -1,70 +1,13 @@
-#include "core/traffic/flow_ledger.hpp"
+#include <algorithm>
+#include <string>
+#include <tuple>
 
-#include <gtest/gtest.h>
+#include "tests/unit/flow_fixture.hpp"
 
 namespace vmtraffic {
 namespace {
 
-constexpr std::uint32_t kAgent = 1, kSwitch = 2;
-
-MacAddress mac(std::uint8_t last) { return {{0x52, 0x54, 0, 0, 0, last}}; }
-
-IpAddress ip(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
-  IpAddress out{.version = 4};
-  out.octets[0] = a, out.octets[1] = b, out.octets[2] = c, out.octets[3] = d;
-  return out;
-}
-
-Domain domain(std::uint8_t id) {
-  Domain d;
-  d.uuid.octets[0] = id;
-  d.state = DomainState::kRunning;
-  Vnic v;
-  v.mac = mac(id);
-  d.vnics.push_back(v);
-  return d;
-}
-
-Frame tcp_frame(MacAddress from, MacAddress to, IpAddress src, IpAddress dst, std::uint16_t sport = 40000, std::uint16_t dport = 443,
-                std::uint16_t flags = kTcpAck) {
-  Frame f;
-  f.length = 1514;
-  f.ether_type = 0x800;
-  f.ethernet = Ethernet{to, from};
-  f.ip = Ip{.src = src, .dst = dst, .protocol = 6};
-  f.tcp = Tcp{.src_port = sport, .dst_port = dport, .flags = flags};
-  return f;
-}
-
-Packet plain(const Frame& frame) {
-  Packet p;
-  p.outer = frame;
-  return p;
-}
-
-const IpAddress kHere = ip(10, 0, 0, 1), kThere = ip(192, 0, 2, 9);
-const Packet kOutward = plain(tcp_frame(mac(1), mac(99), kHere, kThere));
-
-class FlowLedgerTest : public testing::Test {
- protected:
-  // VMs 1, 2, 3 with the links 11, 12, 13.
-  void SetUp() override { ledger_.set_inventory(inventory_, ports_); }
-  void sampled(const Packet& packet, std::uint32_t input, std::uint32_t output, std::uint32_t agent = kAgent, bool ours = true,
-               double scale = 100) {
-    ledger_.take(
-        {.packet = &packet, .octets = 1514, .scale = scale, .agent = agent, .ports_are_ours = ours, .input = input, .output = output},
-        now_);
-  }
-  std::uint64_t samples(std::size_t row, Direction d) const { return ledger_.flows(row).all.total[static_cast<std::size_t>(d)].samples; }
-  const ConversationFlows* conversation(std::size_t row, const Peer& peer) const {
-    return ledger_.conversations().find({ledger_.number(row), peer});
-  }
-
-  Inventory inventory_{{domain(1), domain(2), domain(3)}};
-  std::vector<std::uint32_t> ports_{11, 12, 13};
-  FlowLedger ledger_{{}, {{"backup", {ip(192, 0, 2, 0), 24}}, {"all", {ip(0, 0, 0, 0), 0}}, {"vault", {ip(192, 0, 2, 128), 25}}}};
-  Nanoseconds now_{1000 * kSecond};
-};
+using namespace flow_test;
 
 TEST_F(FlowLedgerTest, ThePortSaysWhosePacketItIs) {
   sampled(kOutward, 11, 0);
@@ -169,6 +112,95 @@ TEST_F(FlowLedgerTest, AVnicThatStaysKeepsItsFiguresAndANewOneInheritsNothing) {
   EXPECT_EQ(samples(1, Direction::kRx), 0U);
   EXPECT_EQ(ledger_.conversations().size(), 0U) << "both ends named a VM that is gone";
   EXPECT_EQ(ledger_.key(ledger_.number(1)).mac, mac(4));
+}
+
+TEST_F(FlowLedgerTest, DropsAreCountedByReasonAndDirectionOverTwoPeriods) {
+  const auto dropped = [&](std::uint32_t input, std::uint32_t output, std::string_view reason) {
+    ledger_.drop({.packet = &kOutward, .octets = 1514, .agent = kAgent, .ports_are_ours = true, .input = input, .output = output}, reason,
+                 now_);
+  };
+  ledger_.tick(now_, {});
+  dropped(11, 12, "acl");
+  dropped(11, 0, "acl");
+  dropped(11, 0, "red");
+  ledger_.tick(now_ += 60 * kSecond, {});
+  dropped(11, 0, "acl");
+  std::vector<std::string> all;
+  ledger_.drops().for_each([&](const DropKey& key, const DropCounts& c) {
+    all.push_back(std::to_string(key.vnic) + (key.direction == Direction::kRx ? " rx " : " tx ") + ledger_.reason(key.reason) + " " +
+                  std::to_string(c.packets) + " " + std::to_string(c.octets) + " " + std::to_string(c.previous) + "+" +
+                  std::to_string(c.current) + " since " + std::to_string(c.since / kSecond));
+  });
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, (std::vector<std::string>{"0 tx acl 3 4542 2+1 since 1000", "0 tx red 1 1514 1+0 since 1000",
+                                           "1 rx acl 1 1514 1+0 since 1000"}));
+  EXPECT_EQ(ledger_.counts().drops, 4U);
+}
+
+TEST_F(FlowLedgerTest, BaselinesOfTheExactCountersAreThoseOfItsPeriods) {
+  using Baseline = std::array<std::optional<std::uint64_t>, 2>;
+  const auto tick = [&](std::uint64_t rx, std::uint64_t tx, unsigned present, Nanoseconds later) {
+    std::vector<VnicTotals> totals(3);
+    totals[0].total[kRxOctets] = rx;
+    totals[0].total[kTxOctets] = tx;
+    totals[0].present = static_cast<MetricSet>(present);
+    ledger_.tick(now_ += later, totals);
+    return std::pair(ledger_.flows(0).exact_previous, ledger_.flows(0).exact);
+  };
+  constexpr unsigned kBoth = 1U << kRxOctets | 1U << kTxOctets;
+  EXPECT_EQ(tick(100, 200, kBoth, 0), (std::pair(Baseline{100, 200}, Baseline{100, 200})));
+  EXPECT_EQ(tick(110, 210, kBoth, 30 * kSecond), (std::pair(Baseline{100, 200}, Baseline{100, 200}))) << "within the period";
+  EXPECT_EQ(tick(120, 220, 1U << kTxOctets, 30 * kSecond), (std::pair(Baseline{100, 200}, Baseline{std::nullopt, 220})));
+  EXPECT_EQ(tick(130, 230, kBoth, 60 * kSecond), (std::pair(Baseline{std::nullopt, 220}, Baseline{130, 230})));
+  EXPECT_EQ(ledger_.flows(1).exact, Baseline{}) << "absent is not zero";
+}
+
+TEST_F(FlowLedgerTest, AConversationIsOfTheServiceThatMostOfItIsOf) {
+  const auto of = [&](std::uint16_t port, int times) {
+    for (int i = 0; i < times; ++i) sampled(plain(tcp_frame(mac(1), mac(99), kHere, kThere, 40000, port)), 11, 0);
+  };
+  of(22, 3);
+  of(443, 8);
+  of(80, 4);
+  const ConversationFlows* c = conversation(0, {PeerKind::kNetwork, 0, {}});
+  ASSERT_NE(c, nullptr);
+  EXPECT_EQ(c->service, (ServiceKey{6, 443}));
+  EXPECT_EQ(c->votes, 1U);
+}
+
+TEST_F(FlowLedgerTest, TcpIsSummedOverTwoPeriods) {
+  const auto with = [&](TcpSample tcp) {
+    ledger_.take({.packet = &kOutward, .octets = 60, .scale = 1, .agent = kAgent, .ports_are_ours = true, .input = 11, .tcp = &tcp}, now_);
+  };
+  const auto sums = [&] {
+    TcpSums s = ledger_.flows(0).tcp;
+    s += ledger_.flows(0).tcp_previous;
+    return std::tuple(s.samples, s.lossy, s.retransmitting, s.min_rtt_us, s.rtt_us, s.rtt_variance_us);
+  };
+  ledger_.tick(now_, {});
+  with({.rtt_us = 1000, .rtt_variance_us = 10, .min_rtt_us = 500, .lost = 2, .retransmitted = 0});
+  with({.rtt_us = 3000, .rtt_variance_us = 30, .min_rtt_us = 0, .lost = 0, .retransmitted = 0});
+  ledger_.tick(now_ += 60 * kSecond, {});
+  with({.rtt_us = 2000, .rtt_variance_us = 20, .min_rtt_us = 700, .lost = 1, .retransmitted = 1});
+  EXPECT_EQ(sums(), std::tuple(3U, 2U, 1U, 500U, 6000.0, 60.0));
+  ledger_.tick(now_ += 60 * kSecond, {});
+  EXPECT_EQ(sums(), std::tuple(1U, 1U, 1U, 700U, 2000.0, 20.0));
+  ledger_.tick(now_ += 60 * kSecond, {});
+  EXPECT_EQ(sums(), std::tuple(0U, 0U, 0U, 0U, 0.0, 0.0));
+}
+
+TEST_F(FlowLedgerTest, NetworksOfOneNameAreOne) {
+  FlowLedger ledger({}, {{"office", {ip(192, 0, 2, 0), 24}}, {"lab", {ip(198, 51, 100, 0), 24}}, {"office", {ip(203, 0, 113, 0), 24}}});
+  ledger.set_inventory(inventory_, ports_);
+  EXPECT_EQ(ledger.network_names(), (std::vector<std::string>{"office", "lab"}));
+  for (const IpAddress& there : {kThere, ip(203, 0, 113, 5)}) {
+    const Packet packet = plain(tcp_frame(mac(1), mac(99), kHere, there));
+    ledger.take({.packet = &packet, .octets = 1514, .scale = 1, .agent = kAgent, .ports_are_ours = true, .input = 11}, now_);
+  }
+  ASSERT_EQ(ledger.conversations().size(), 1U);
+  const ConversationFlows* c = ledger.conversations().find({ledger.number(0), {PeerKind::kNetwork, 0, {}}});
+  ASSERT_NE(c, nullptr);
+  EXPECT_EQ(c->sums.total[1].samples, 2U);
 }
 
 TEST_F(FlowLedgerTest, AScanLeavesTheHeavyConversations) {
