@@ -8,8 +8,7 @@
 namespace vmtraffic {
 namespace {
 
-// Datagrams that overtake one another differ by less.
-constexpr std::int32_t kReordered_ms = 5000;
+constexpr std::uint32_t kFcs = 4;  // octets of a frame that no tap has
 
 enum SourceKind : std::uint8_t { kFlow, kCounter, kDiscard };
 
@@ -62,15 +61,17 @@ struct RecordTaker {
   const PacketFormat& format;
 
   void operator()(const sflow::SampledHeader& r) const {
-    s.packet = sampled_packet(r, format);
+    auto packet = sampled_packet(r, format);
+    if (!packet) return;
+    s.packet = std::move(packet);
     s.octets = r.frame_length - std::min(r.frame_length, r.stripped);
   }
   void operator()(const sflow::SampledEthernet& r) const {
-    if (s.packet) return;  // its header says more
-    s.packet.emplace();
+    if (!s.packet) s.packet.emplace();
+    if (s.packet->outer.ethernet) return;  // its header says more
     s.packet->outer.ethernet = Ethernet{r.dst, r.src};
     s.packet->outer.ether_type = static_cast<std::uint16_t>(r.type);
-    s.octets = r.length;
+    s.octets = r.length - std::min(r.length, kFcs);
   }
   void operator()(const sflow::SampledIpv4& r) const {
     if (!s.packet || !s.packet->outer.ip) take_fields(s, r);
@@ -103,8 +104,20 @@ struct SflowIntake::Source {
   SequenceTracker sequence;
   SamplingRate rate;
   std::optional<std::uint32_t> drops;  // as told last
-  std::uint32_t stated_rate{0};
+  std::uint32_t drops_since(std::uint32_t told);
+  void begin_anew() {
+    rate.restart();
+    drops.reset();
+  }
 };
+
+// Less than before: of a sample that was overtaken.
+std::uint32_t SflowIntake::Source::drops_since(std::uint32_t told) {
+  const std::uint32_t more = drops ? told - *drops : 0;
+  if (more >= 1U << 31) return 0;
+  drops = told;
+  return more;
+}
 
 struct SflowIntake::Agent {
   IpAddress address;
@@ -113,11 +126,11 @@ struct SflowIntake::Agent {
   IpAddress sender;
   bool local{false};
   Nanoseconds first{0}, last{0};
-  std::uint32_t uptime_ms{0};
-  SequenceTracker datagrams;
+  DatagramTracker datagrams;
   SequenceCounts samples_before;  // of data sources of earlier lives
   std::uint64_t samples{0}, counter_samples{0}, discarded_packets{0}, drops{0}, discard_drops{0};
-  double packets{0};  // that the samples stand for
+  double packets{0};             // that the samples stand for
+  std::uint32_t stated_rate{0};  // by the last sample
   absl::flat_hash_map<SourceKey, std::unique_ptr<Source>> sources;
 };
 
@@ -137,7 +150,7 @@ SflowIntake::Agent* SflowIntake::agent_of(const sflow::Datagram& datagram, Nanos
     ++agents_refused_;
     return nullptr;
   }
-  // A number that was given back is given again: it is in no election any more.
+  // A number that was given back is given again: the ledger has forgotten it.
   const auto free = std::find(places_.begin(), places_.end(), nullptr);
   const auto place = static_cast<std::uint32_t>(free - places_.begin());
   if (free == places_.end()) places_.emplace_back();
@@ -171,10 +184,7 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
   }
   Agent* agent = agent_of(*datagram, now);
   if (agent == nullptr) return;
-  const auto backward = static_cast<std::int32_t>(agent->uptime_ms - datagram->uptime_ms);
-  // An uptime that went back means a new beginning, but for a datagram that was overtaken.
-  const bool restarted = agent->last != 0 && backward > kReordered_ms && !agent->datagrams.is_missing(datagram->sequence);
-  switch (agent->datagrams.take(datagram->sequence, restarted)) {
+  switch (agent->datagrams.take(datagram->sequence, datagram->uptime_ms, now)) {
     case SequenceTracker::Arrival::kDuplicate:
       ++duplicates_;
       return;
@@ -184,11 +194,8 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
       }
       sources_ -= agent->sources.size();
       agent->sources.clear();
-      agent->uptime_ms = datagram->uptime_ms;
       break;
     case SequenceTracker::Arrival::kNew:
-      agent->uptime_ms = datagram->uptime_ms;
-      break;
     case SequenceTracker::Arrival::kLate:
       break;
   }
@@ -203,11 +210,10 @@ void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseco
   Source* source = source_of(agent, kFlow, sample.source);
   if (source == nullptr) return;
   // Late ones are samples like others; a number that comes again in another datagram is an agent's own fault, and its packet is real.
-  source->sequence.take(sample.sequence);
-  source->stated_rate = sample.sampling_rate;
+  if (source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kRestart) source->begin_anew();
+  agent.stated_rate = sample.sampling_rate;
   const double scale = source->rate.take(sample.sample_pool, sample.sampling_rate);
-  if (source->drops && sample.drops - *source->drops < (1U << 31)) agent.drops += sample.drops - *source->drops;
-  source->drops = sample.drops;
+  agent.drops += source->drops_since(sample.drops);
   ++agent.samples;
   agent.packets += scale;
   const Sampled s = records_of(sample.records, format_, decoded_);
@@ -278,9 +284,8 @@ void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanos
 void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now) {
   Source* source = source_of(agent, kDiscard, sample.source);
   if (source == nullptr) return;
-  source->sequence.take(sample.sequence);
-  if (source->drops && sample.drops - *source->drops < (1U << 31)) agent.discard_drops += sample.drops - *source->drops;
-  source->drops = sample.drops;
+  if (source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kRestart) source->begin_anew();
+  agent.discard_drops += source->drops_since(sample.drops);
   ++agent.discarded_packets;
   const Sampled s = records_of(sample.records, format_, decoded_);
   if (!s.usable()) return;
@@ -324,6 +329,7 @@ void SflowIntake::forget_agents(Nanoseconds now) {
     restarts_ += agent->datagrams.counts().restarts;
     sources_ -= agent->sources.size();
     agents_.erase({agent->address, agent->sub_agent});
+    ledger_.forget_agent(agent->number);
     agent.reset();
   }
 }
@@ -341,7 +347,7 @@ std::vector<AgentStatus> SflowIntake::agents() const {
     if (const auto host = hosts_.find(agent->address); host != hosts_.end()) s.host = host->second->name();
     s.first = agent->first;
     s.last = agent->last;
-    s.uptime_ms = agent->uptime_ms;
+    s.uptime_ms = agent->datagrams.uptime_ms();
     s.datagrams = d.received;
     s.lost = d.lost;
     s.late = d.late;
@@ -349,10 +355,9 @@ std::vector<AgentStatus> SflowIntake::agents() const {
     s.restarts = d.restarts;
     SequenceCounts samples = agent->samples_before;
     for (const auto& [key, source] : agent->sources) {
-      if (key.kind != kFlow) continue;
-      samples += source->sequence.counts();
-      s.stated_rate = source->stated_rate;
+      if (key.kind == kFlow) samples += source->sequence.counts();
     }
+    s.stated_rate = agent->stated_rate;
     s.samples = agent->samples;
     s.samples_lost = samples.lost;
     s.counter_samples = agent->counter_samples;

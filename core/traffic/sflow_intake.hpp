@@ -26,11 +26,11 @@
 namespace vmtraffic {
 
 struct SflowIntakeOptions {
-  std::vector<IpNetwork> agents;        // by the address that they name; empty: all
-  std::vector<IpNetwork> local_agents;  // on this host, by the same; empty: those whose datagrams were sent on this host
-  std::vector<NamedNetwork> networks;
+  std::vector<IpNetwork> agents{};        // by the address that they name; empty: all
+  std::vector<IpNetwork> local_agents{};  // on this host, by the same; empty: those whose datagrams were sent on this host
+  std::vector<NamedNetwork> networks{};
   std::vector<std::uint16_t> vxlan_ports{4789}, geneve_ports{6081};
-  FlowLedger::Limits limits;
+  FlowLedger::Limits limits{};
   std::size_t max_agents{4096};          // sub-agents
   std::size_t max_data_sources{65'536};  // of all agents
   Nanoseconds forget_agent_after{3600 * kSecond};

@@ -59,8 +59,14 @@ inline Bytes expanded_counter_sample(std::uint32_t sequence, std::uint32_t sourc
   return tagged(4, Bytes().words({sequence, source_class, index}).add(listed(records)));
 }
 
-inline Bytes discarded_packet(std::uint32_t reason, const std::vector<Bytes>& records) {
-  return tagged(5, Bytes().words({21, 0, 4, 5, 6, 0, reason}).add(listed(records)));
+struct DiscardHead {
+  std::uint32_t sequence{21}, source_class{0}, source_index{4}, drops{5}, input{6}, output{0};
+};
+
+inline Bytes discarded_packet(std::uint32_t reason, const std::vector<Bytes>& records, const DiscardHead& head = {}) {
+  Bytes body;
+  body.words({head.sequence, head.source_class, head.source_index, head.drops, head.input, head.output, reason});
+  return tagged(5, body.add(listed(records)));
 }
 
 struct DatagramHead {
