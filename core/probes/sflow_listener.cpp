@@ -16,7 +16,7 @@
 namespace vmtraffic {
 namespace {
 
-constexpr std::chrono::milliseconds kRetry{5000};        // of an address that was refused
+constexpr int kLook_ms = 200;                            // how often a thread looks for what it was not woken for
 constexpr Nanoseconds kOwnAddressesLast = 60 * kSecond;  // the host's addresses change seldom
 constexpr std::uint64_t kPartsPerMillion = 1'000'000;
 
@@ -76,7 +76,9 @@ struct SflowListener::State {
   bool settled{false};
   Complaints complaints;
 
+  void run_guarded(Shard& shard, bool leads) noexcept;
   void run(Shard& shard, bool leads);
+  void complain(Shard& shard, const char* fault) noexcept;
   void open_sockets();
   void judge();
   void read_own_addresses(Shard& shard) const;
@@ -189,7 +191,7 @@ void SflowListener::State::run(Shard& shard, bool leads) {
   while (!stop) {
     if (leads && std::chrono::steady_clock::now() >= next_open) {
       open_sockets();
-      next_open = std::chrono::steady_clock::now() + kRetry;
+      next_open = std::chrono::steady_clock::now() + options.retry;
     }
     read_own_addresses(shard);
     waiting.assign(1, {wake, POLLIN, 0});
@@ -198,11 +200,38 @@ void SflowListener::State::run(Shard& shard, bool leads) {
       for (const Shard::Socket& s : shard.sockets) waiting.push_back({s.fd, POLLIN, 0});  // one that is not open has -1: left out
     }
     // Those that follow see at the next round what the first has opened.
-    if (poll(waiting.data(), waiting.size(), 200) <= 0) continue;
+    const auto look = std::min<std::chrono::milliseconds::rep>(kLook_ms, options.retry.count());
+    if (poll(waiting.data(), waiting.size(), static_cast<int>(look)) <= 0) continue;
     for (std::size_t s = 0; s < shard.sockets.size(); ++s) {
       if (waiting[s + 1].fd >= 0 && waiting[s + 1].revents != 0) receive(shard, shard.sockets[s], *batch);
     }
   }
+}
+
+// We are a guest in somebody's process: what is thrown here (no memory) must not end it, nor keep its processors busy.
+void SflowListener::State::run_guarded(Shard& shard, bool leads) noexcept {
+  while (!stop) {
+    try {
+      run(shard, leads);
+    } catch (const std::exception& error) {
+      complain(shard, error.what());
+    } catch (...) {
+      complain(shard, "something that is no exception was thrown");
+    }
+  }
+}
+
+void SflowListener::State::complain(Shard& shard, const char* fault) noexcept {
+  ++shard.failures;
+  try {
+    const std::lock_guard lock(mutex);
+    if (options.log && complaints.due("exception", fault, options.clock.boottime()))
+      options.log(LogLevel::kError, fmt::format("sFlow: a fault, going on: {}", fault));
+  } catch (...) {
+    // What made the one fault may well make this one: it is counted.
+  }
+  pollfd waiting{wake, POLLIN, 0};
+  poll(&waiting, 1, kLook_ms);
 }
 
 SflowListener::SflowListener(SflowListenerOptions options) : state_(std::make_shared<State>(std::move(options))) {}
@@ -211,19 +240,7 @@ SflowListener::~SflowListener() { request_stop(); }
 
 void SflowListener::start() {
   for (std::size_t i = 0; i < state_->shards.size(); ++i) {
-    threads_.emplace_back([state = state_, i] {
-      // We are a guest in somebody's process: what is thrown here (no memory) must not end it.
-      while (!state->stop) {
-        try {
-          state->run(*state->shards[i], i == 0);
-        } catch (const std::exception& error) {
-          const std::lock_guard lock(state->mutex);
-          ++state->shards[i]->failures;
-          if (state->options.log && state->complaints.due("exception", error.what(), state->options.clock.boottime()))
-            state->options.log(LogLevel::kError, fmt::format("sFlow: a fault, going on: {}", error.what()));
-        }
-      }
-    });
+    threads_.emplace_back([state = state_, i] { state->run_guarded(*state->shards[i], i == 0); });
   }
 }
 

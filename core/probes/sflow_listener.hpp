@@ -26,6 +26,7 @@ struct SflowListenerOptions {
   std::uint32_t threads{1};
   std::uint32_t receive_buffer_kib{8192};
   std::uint32_t top{10};
+  std::chrono::milliseconds retry{5000};  // of an address that was refused
   SflowIntakeOptions intake;
   Log log;
   Clock clock;

@@ -8,5 +8,5 @@ vmtraffic_test(neighbours_test SOURCES neighbours_test.cpp LIBRARIES vmtraffic_c
 
 # The sFlow probe. A program of its own: it counts its allocations.
 vmtraffic_test(sflow_test
-  SOURCES sflow_intake_test.cpp sflow_records_test.cpp wire_allocations.cpp
+  SOURCES sflow_intake_test.cpp sflow_records_test.cpp sflow_listener_test.cpp wire_allocations.cpp
   LIBRARIES vmtraffic_core)

@@ -1,0 +1,348 @@
+// The listener on real sockets of loopback, on ports that nobody has.
+#include "core/probes/sflow_listener.hpp"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <new>
+#include <thread>
+
+#include "tests/unit/sflow_fixture.hpp"
+
+namespace vmtraffic {
+namespace {
+
+using namespace sflow_test;
+using namespace std::chrono_literals;
+
+const IpAddress kV4 = *IpAddress::parse("127.0.0.1"), kV6 = *IpAddress::parse("::1");
+
+// A UDP socket, bound on loopback; port 0: any that is free.
+class Socket {
+ public:
+  explicit Socket(const IpAddress& address, std::uint16_t port = 0)
+      : version_(address.version), fd_(socket(version_ == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    const auto [where, length] = socket_address(address, port);
+    bound_ = bind(fd_, reinterpret_cast<const sockaddr*>(&where), length) == 0;
+  }
+  ~Socket() { close(fd_); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  bool bound() const { return bound_; }
+  std::uint16_t port() const {
+    sockaddr_storage own{};
+    socklen_t length = sizeof(own);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &length);
+    return ntohs(version_ == 4 ? reinterpret_cast<sockaddr_in*>(&own)->sin_port : reinterpret_cast<sockaddr_in6*>(&own)->sin6_port);
+  }
+  void send(std::uint16_t port, const Bytes& datagram) const {
+    const auto [where, length] = socket_address(version_ == 4 ? kV4 : kV6, port);
+    ASSERT_EQ(sendto(fd_, datagram.octets().data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&where), length),
+              static_cast<ssize_t>(datagram.size()));
+  }
+
+ private:
+  static std::pair<sockaddr_storage, socklen_t> socket_address(const IpAddress& address, std::uint16_t port) {
+    sockaddr_storage out{};
+    if (address.version == 4) {
+      auto* in = reinterpret_cast<sockaddr_in*>(&out);
+      in->sin_family = AF_INET;
+      in->sin_port = htons(port);
+      std::copy_n(address.octets.begin(), 4, reinterpret_cast<std::uint8_t*>(&in->sin_addr));
+      return {out, sizeof(sockaddr_in)};
+    }
+    auto* in = reinterpret_cast<sockaddr_in6*>(&out);
+    in->sin6_family = AF_INET6;
+    in->sin6_port = htons(port);
+    std::copy_n(address.octets.begin(), 16, reinterpret_cast<std::uint8_t*>(&in->sin6_addr));
+    return {out, sizeof(sockaddr_in6)};
+  }
+
+  int version_;
+  int fd_;
+  bool bound_{false};
+};
+
+// A clock that can be made to hold whoever asks it, or to throw.
+struct TestClock {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool holds{false};
+  int held{0};
+  std::atomic<bool> throws{false};
+
+  Nanoseconds boottime() {
+    if (throws) throw std::bad_alloc();
+    std::unique_lock lock(mutex);
+    ++held;
+    changed.notify_all();
+    changed.wait(lock, [this] { return !holds; });
+    --held;
+    return system_clock().boottime();
+  }
+  void hold() {
+    std::unique_lock lock(mutex);
+    holds = true;
+    changed.wait_for(lock, 10s, [this] { return held > 0; });
+  }
+  void release() {
+    const std::lock_guard lock(mutex);
+    holds = false;
+    changed.notify_all();
+  }
+};
+
+class SflowListenerTest : public testing::Test {
+ protected:
+  using Counters = std::map<std::string, std::uint64_t>;
+
+  SflowListenerTest() {
+    options_.listen = {kV4};
+    options_.port = Socket(kV4).port();
+    options_.allow = {*IpNetwork::parse("127.0.0.0/8"), *IpNetwork::parse("::1")};
+    options_.receive_buffer_kib = 1024;
+    options_.retry = 20ms;
+    options_.log = [this](LogLevel, std::string_view text) { log_.emplace_back(text); };
+    options_.clock = system_clock();
+    options_.clock.boottime = [clock = clock_] { return clock->boottime(); };
+  }
+  void TearDown() override {
+    clock_->throws = false;
+    clock_->release();
+    stop();
+  }
+  void start() {
+    listener_ = std::make_unique<SflowListener>(options_);
+    listener_->set_inventory(machines(3), kLinks);
+    listener_->start();
+    ASSERT_TRUE(wait([this] { return listener_->settled(); }));
+  }
+  void stop() {
+    if (listener_ == nullptr) return;
+    listener_->request_stop();
+    listener_->join(10s);
+    listener_.reset();
+  }
+  template <class Condition>
+  static bool wait(Condition&& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(2ms);
+    }
+    return true;
+  }
+  Counters counters(const std::vector<std::string>& names) const {
+    Counters out;
+    for (const auto& [name, value] : listener_->health().counters) {
+      if (std::find(names.begin(), names.end(), name) != names.end()) out[name] = value;
+    }
+    return out;
+  }
+  bool received(std::uint64_t count) const {
+    return wait([&] { return counters({"received"}) == Counters{{"received", count}}; });
+  }
+  bool comes_to(HealthState state) const {
+    return wait([&] { return listener_->health().state == state; });
+  }
+  std::string taken() const {
+    return "UDP port " + std::to_string(options_.port) +
+           " at 127.0.0.1 is taken by another process ('ss -ulnp' names it): end that, or set another port under [sflow]";
+  }
+
+  std::shared_ptr<TestClock> clock_ = std::make_shared<TestClock>();  // a thread that is left behind asks it
+  SflowListenerOptions options_;
+  std::vector<std::string> log_;
+  std::unique_ptr<SflowListener> listener_;
+};
+
+TEST_F(SflowListenerTest, ReceivesOnBothVersionsOfIp) {
+  const Socket six(kV6);
+  if (!six.bound()) GTEST_SKIP() << "this host has no ::1";
+  const Socket four(kV4);
+  options_.listen = {kV4, kV6};
+  start();
+  TestAgent first, second{.address = 0x0A0A0A0A};
+  for (int i = 0; i < 3; ++i) four.send(options_.port, first.next());
+  for (int i = 0; i < 2; ++i) six.send(options_.port, second.next());
+  ASSERT_TRUE(received(5));
+  const SflowListener::View view = listener_->tick(system_clock().boottime(), {});
+  ASSERT_EQ(view.agents.size(), 2U);
+  using Heard = std::tuple<std::string, std::string, std::uint64_t, bool>;
+  const auto heard = [&](std::size_t i) {
+    return Heard{view.agents[i].address, view.agents[i].sender, view.agents[i].datagrams, view.agents[i].local};
+  };
+  EXPECT_EQ(heard(0), (Heard{"10.10.10.10", "::1", 2, true}));
+  EXPECT_EQ(heard(1), (Heard{"127.0.0.1", "127.0.0.1", 3, true}));
+  EXPECT_EQ(view.flows.vnics[0].tx.samples, 3U) << "the second agent is as near, but came later";
+  EXPECT_EQ(view.flows.vnics[0].tx_agent, 2U) << "its place in the list";
+  EXPECT_EQ(listener_->learnt_addresses(), (std::vector<std::vector<std::string>>{{"10.0.0.1"}, {}, {}}));
+  EXPECT_EQ(counters({"attributed_by_port", "not_elected", "failures", "kernel_drops", "senders_denied", "unattributed_ppm"}),
+            (Counters{{"attributed_by_port", 3},
+                      {"not_elected", 2},
+                      {"failures", 0},
+                      {"kernel_drops", 0},
+                      {"senders_denied", 0},
+                      {"unattributed_ppm", 0}}));
+  const ProbeHealth health = listener_->health();
+  EXPECT_EQ(std::tuple(health.name, health.state, health.message), std::tuple("sflow", HealthState::kUp, ""));
+  EXPECT_EQ(log_, std::vector{"sFlow: listening on UDP port " + std::to_string(options_.port)});
+}
+
+TEST_F(SflowListenerTest, WhoIsNotAllowedIsCountedAndNotHeard) {
+  options_.allow = {*IpNetwork::parse("127.0.0.2")};
+  start();
+  TestAgent agent;
+  Socket(kV4).send(options_.port, agent.next());
+  Socket(*IpAddress::parse("127.0.0.2")).send(options_.port, agent.next());
+  ASSERT_TRUE(received(2));
+  EXPECT_EQ(counters({"senders_denied", "datagrams", "agents"}), (Counters{{"senders_denied", 1}, {"datagrams", 1}, {"agents", 1}}));
+}
+
+TEST_F(SflowListenerTest, DatagramsTooLongOrEmptyAreCounted) {
+  start();
+  const Socket socket(kV4);
+  TestAgent agent;
+  socket.send(options_.port, {});
+  socket.send(options_.port, agent.next().fill(16'384));
+  Bytes longest = agent.next();
+  socket.send(options_.port, longest.fill(16'384 - longest.size()));
+  ASSERT_TRUE(received(3));
+  EXPECT_EQ(counters({"oversized", "datagrams", "header_broken", "flow_samples"}),
+            (Counters{{"oversized", 1}, {"datagrams", 2}, {"header_broken", 1}, {"flow_samples", 1}}));
+}
+
+TEST_F(SflowListenerTest, APortThatIsTakenIsSaidAndTriedAgain) {
+  auto other = std::make_unique<Socket>(kV4, options_.port);
+  ASSERT_TRUE(other->bound());
+  start();
+  ProbeHealth health = listener_->health();
+  EXPECT_EQ(std::tuple(health.state, health.message, health.last_ok_boottime.has_value()), std::tuple(HealthState::kDown, taken(), false));
+  other.reset();
+  ASSERT_TRUE(comes_to(HealthState::kUp));
+  health = listener_->health();
+  EXPECT_EQ(health.message, "");
+  TestAgent agent;
+  Socket(kV4).send(options_.port, agent.next());
+  EXPECT_TRUE(received(1));
+  stop();
+  EXPECT_EQ(log_, (std::vector{"sFlow: " + taken(), "sFlow: listening on UDP port " + std::to_string(options_.port) + " again"}));
+}
+
+TEST_F(SflowListenerTest, OneAddressOfTwoIsHalfOfIt) {
+  const Socket six(kV6);
+  if (!six.bound()) GTEST_SKIP() << "this host has no ::1";
+  auto other = std::make_unique<Socket>(kV4, options_.port);
+  ASSERT_TRUE(other->bound());
+  options_.listen = {kV4, kV6};
+  options_.threads = 2;
+  start();
+  const ProbeHealth health = listener_->health();
+  EXPECT_EQ(std::tuple(health.state, health.message), std::tuple(HealthState::kDegraded, taken()));
+  TestAgent agent;
+  six.send(options_.port, agent.next());
+  EXPECT_TRUE(received(1));
+  other.reset();
+  EXPECT_TRUE(comes_to(HealthState::kUp));
+}
+
+TEST_F(SflowListenerTest, AnAddressThatTheHostDoesNotHaveIsNamed) {
+  options_.listen = {*IpAddress::parse("192.0.2.1")};
+  start();
+  const ProbeHealth health = listener_->health();
+  EXPECT_EQ(std::tuple(health.state, health.message),
+            std::tuple(HealthState::kDown, "UDP port " + std::to_string(options_.port) +
+                                               " at 192.0.2.1: this host has no such address: mend 'listen' under [sflow]"));
+}
+
+// Each thread has its own list of agents: an agent that two of them heard would stand there twice, with gaps.
+TEST_F(SflowListenerTest, WhatOneSenderSendsComesToOneThread) {
+  options_.threads = 4;
+  start();
+  constexpr std::uint32_t kSenders = 8, kEach = 40;
+  std::vector<TestAgent> agents(kSenders);
+  for (std::uint32_t n = 0; n < kEach; ++n) {
+    for (std::uint32_t s = 0; s < kSenders; ++s) {
+      agents[s].address = 0x7F000001 + s;
+      IpAddress from = kV4;
+      from.octets[3] = static_cast<std::uint8_t>(1 + s);
+      Socket(from).send(options_.port, agents[s].next());  // from another port each time
+    }
+    ASSERT_TRUE(received((n + std::uint64_t{1}) * kSenders));
+  }
+  const SflowListener::View view = listener_->tick(system_clock().boottime(), {});
+  ASSERT_EQ(view.agents.size(), kSenders);
+  for (std::uint32_t s = 0; s < kSenders; ++s) {
+    const AgentStatus& a = view.agents[s];
+    EXPECT_EQ(std::tuple(a.address, a.datagrams, a.lost, a.late), std::tuple("127.0.0." + std::to_string(1 + s), kEach, 0U, 0U));
+  }
+  EXPECT_EQ(view.flows.samples, kSenders * kEach);
+  EXPECT_EQ(view.flows.vnics[0].tx.samples, kEach) << "one agent's, not the sum of what eight saw";
+}
+
+TEST_F(SflowListenerTest, StopsAtOnceAndLeavesThePort) {
+  std::atomic<bool> done{false};
+  std::thread flood([&] {
+    const Socket socket(kV4);
+    TestAgent agent;
+    while (!done) socket.send(options_.port, agent.next());
+  });
+  auto least = std::chrono::steady_clock::duration::max();
+  for (int i = 0; i < 5; ++i) {
+    start();
+    const auto before = std::chrono::steady_clock::now();
+    stop();
+    least = std::min(least, std::chrono::steady_clock::now() - before);
+  }
+  done = true;
+  flood.join();
+  EXPECT_LT(least, 100ms);
+  EXPECT_TRUE(Socket(kV4, options_.port).bound());
+}
+
+// Whatever is thrown in a thread of ours, here by the clock, and also while it says so: our host's process goes on, and so do we.
+TEST_F(SflowListenerTest, AnExceptionIsCountedAndReceivingGoesOn) {
+  start();
+  clock_->throws = true;
+  ASSERT_TRUE(wait([this] { return counters({"failures"}) != Counters{{"failures", 0}}; }));
+  EXPECT_LT(counters({"failures"})["failures"], 100U) << "not at full speed";
+  clock_->throws = false;
+  TestAgent agent;
+  Socket(kV4).send(options_.port, agent.next());
+  EXPECT_TRUE(received(1));
+}
+
+TEST_F(SflowListenerTest, WhatTheKernelDroppedIsCounted) {
+  options_.receive_buffer_kib = 1;
+  start();
+  clock_->hold();
+  const Socket socket(kV4);
+  TestAgent agent;
+  std::uint64_t sent = 0;
+  for (; sent < 500; ++sent) socket.send(options_.port, agent.next());
+  clock_->release();
+  // The kernel tells with the next one that it takes.
+  EXPECT_TRUE(wait([&] {
+    socket.send(options_.port, agent.next());
+    ++sent;
+    std::this_thread::sleep_for(20ms);
+    const Counters c = counters({"received", "kernel_drops"});
+    return c.at("received") + c.at("kernel_drops") == sent;
+  }));
+  EXPECT_GT(counters({"kernel_drops"})["kernel_drops"], 250U);
+  const SflowListener::View view = listener_->tick(system_clock().boottime(), {});
+  ASSERT_EQ(view.agents.size(), 1U);
+  EXPECT_EQ(view.agents[0].lost, counters({"kernel_drops"})["kernel_drops"]) << "and its numbers say the same";
+}
+
+}  // namespace
+}  // namespace vmtraffic
