@@ -11,6 +11,8 @@
 #include <thread>
 
 #include "core/snapshot.hpp"
+#include "tests/unit/sflow_fixture.hpp"
+#include "tests/unit/udp_socket.hpp"
 
 namespace vmtraffic {
 namespace {
@@ -132,6 +134,36 @@ TEST_F(CollectorTest, OneCollectsAndTheOtherTakesOver) {
   EXPECT_GT(after->info().sequence, before->info().sequence);
   EXPECT_EQ(after->domain_count(), 2u) << "what the other knew is there at once";
   EXPECT_EQ(after->last_event_sequence(), before->last_event_sequence()) << "a hand-over is no event of any domain";
+}
+
+// Who collects listens, and nobody else: the port is free for the next.
+TEST_F(CollectorTest, SflowGoesOverWithTheCollecting) {
+  const auto with_sflow = [&](std::string program, std::uint16_t port) {
+    Collector::Options o = options(std::move(program));
+    o.config.sflow.enabled = true;
+    o.config.sflow.listen = {sflow_test::kLoopback4};
+    o.config.sflow.port = port;
+    return o;
+  };
+  const sflow_test::UdpSocket socket(sflow_test::kLoopback4);
+  const std::uint16_t port = sflow_test::UdpSocket(sflow_test::kLoopback4).port();
+  sflow_test::TestAgent agent;
+  auto first = std::make_unique<Collector>(with_sflow("one", port));
+  ASSERT_TRUE(first->start().ok());
+  ASSERT_NE(wait([](const Snapshot& x) { return x.health_count() == 4 && x.health(3).state == HealthState::kUp; }), nullptr);
+  Collector second(with_sflow("two", port));
+  ASSERT_TRUE(second.start().ok());
+  socket.send(port, agent.next());
+  const auto heard = wait([](const Snapshot& x) { return x.agent_count() == 1; });
+  ASSERT_NE(heard, nullptr);
+  EXPECT_EQ(heard->flows()->samples, 1u);
+  EXPECT_EQ(heard->vnic_flows(0)->all.tx.total.samples, 1u);
+  first.reset();
+  const auto after = wait([](const Snapshot& x) { return x.info().writer_program == "two" && x.health(3).state == HealthState::kUp; });
+  ASSERT_NE(after, nullptr);
+  EXPECT_EQ(after->flows()->samples, 0u) << "samples are counted since this collector's start";
+  socket.send(port, agent.next());
+  EXPECT_NE(wait([](const Snapshot& x) { return x.info().writer_program == "two" && x.agent_count() == 1; }), nullptr);
 }
 
 TEST_F(CollectorTest, AWallClockThatStepsChangesNothing) {

@@ -6,8 +6,11 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <thread>
 
 #include "core/probes/libvirt_connection.hpp"
+#include "tests/unit/sflow_fixture.hpp"
+#include "tests/unit/udp_socket.hpp"
 
 namespace vmtraffic {
 namespace {
@@ -47,13 +50,14 @@ std::vector<std::byte> last_word(ReadingAge age) {
 
 class SamplerWithoutLibvirt : public ::testing::Test {
  protected:
-  void begin(ReadingAge age) {
+  void begin(ReadingAge age, const SflowConfig& sflow = {}) {
     const auto before = Snapshot::parse(last_word(age));
     ASSERT_TRUE(before.ok()) << before.error().text;
     history_.follow(*before);
     Config config;
     config.host = "hv";
     config.libvirt.uris = {kNowhere};
+    config.sflow = sflow;
     Clock clock = system_clock();
     clock.boottime = [now = now_] { return now->load(); };  // the probe's thread may outlive us
     sampler_ = std::make_unique<Sampler>(Sampler::Options{config, "test", {}, clock}, history_);
@@ -94,6 +98,66 @@ TEST_F(SamplerWithoutLibvirt, KeepsTheAddressesThatWereKnown) {
     EXPECT_EQ(s.info().inventory_generation, 3u);
     EXPECT_EQ(s.event_count(), 0u);
   }
+}
+
+std::vector<std::string_view> addresses_of(const Snapshot& s, std::size_t row) {
+  const auto all = s.vnic(row).addresses;
+  return {all.begin(), all.end()};
+}
+
+TEST_F(SamplerWithoutLibvirt, WithoutSflowThereAreNoFlows) {
+  begin(kHeld);
+  const Snapshot s = sample(kBegin + 20 * kSecond);
+  EXPECT_EQ(s.flows(), std::nullopt);
+  EXPECT_EQ(s.vnic_flows(0), std::nullopt);
+  EXPECT_EQ(s.agent_count(), 0u);
+  EXPECT_EQ(s.health_count(), 3u) << "ours, the link counters', libvirt's";
+}
+
+TEST_F(SamplerWithoutLibvirt, WithSflowSnapshotsHaveFlowsAgentsAndLearntAddresses) {
+  SflowConfig sflow;
+  sflow.enabled = true;
+  sflow.listen = {sflow_test::kLoopback4};
+  sflow.port = sflow_test::UdpSocket(sflow_test::kLoopback4).port();
+  begin(kHeld, sflow);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!sampler_->settled() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const Snapshot none = sample(kBegin + 20 * kSecond);
+  ASSERT_TRUE(none.flows());
+  EXPECT_EQ(none.flows()->samples, 0u);
+  EXPECT_EQ(none.agent_count(), 0u);
+  ASSERT_EQ(none.health_count(), 4u);
+  EXPECT_EQ(none.health(3).name, "sflow");
+  EXPECT_EQ(none.health(3).state, HealthState::kUp);
+
+  sflow_test::TestAgent agent;
+  const sflow_test::UdpSocket socket(sflow_test::kLoopback4);
+  const auto from = 0x525400000000 + static_cast<std::uint64_t>(VnicType::kBridge);
+  for (int i = 0; i < 3; ++i)
+    socket.send(sflow.port, agent.datagram({agent.flow(0, 0, {sflow_test::header_record(sflow_test::tcp_frame({.from = from}))})}));
+  Snapshot s = sample(kBegin + 30 * kSecond);
+  for (Nanoseconds later = 31; s.flows()->samples < 3 && std::chrono::steady_clock::now() < deadline; ++later) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    s = sample(kBegin + 30 * kSecond + later * kSecond / 1000);
+  }
+  EXPECT_EQ(s.flows()->samples, 3u);
+  ASSERT_TRUE(s.vnic_flows(0));
+  EXPECT_EQ(s.vnic_flows(0)->all.tx.total.samples, 3u);
+  EXPECT_EQ(s.vnic_flows(0)->tx_agent, std::optional<std::size_t>(0));
+  ASSERT_EQ(s.conversation_count(), 1u);
+  EXPECT_EQ(s.conversation(0).address.text(), "192.0.2.9");
+  ASSERT_EQ(s.agent_count(), 1u);
+  EXPECT_EQ(s.agent(0).address, "127.0.0.1");
+  EXPECT_EQ(s.agent(0).datagrams, 3u);
+  EXPECT_EQ(s.info().inventory_generation, 3u);
+
+  // When the host's own tables are read again.
+  s = sample(kBegin + 100 * kSecond);
+  EXPECT_EQ(addresses_of(s, 0), (std::vector<std::string_view>{"10.0.0.1", "10.255.0.1", "10.255.0.2"}));
+  EXPECT_EQ(s.info().inventory_generation, 4u);
+  s = sample(kBegin + 110 * kSecond);
+  EXPECT_EQ(s.vnic_flows(0)->all.tx.total.samples, 3u) << "the same vNIC in another generation";
+  EXPECT_EQ(s.info().inventory_generation, 4u);
 }
 
 }  // namespace

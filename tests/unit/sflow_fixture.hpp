@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/traffic/inventory.hpp"
+#include "core/wire/packet.hpp"
 #include "tests/unit/wire_packet_builder.hpp"
 #include "tests/unit/wire_sflow_builder.hpp"
 

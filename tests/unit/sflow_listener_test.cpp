@@ -1,11 +1,7 @@
 // The listener on real sockets of loopback, on ports that nobody has.
 #include "core/probes/sflow_listener.hpp"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,61 +12,13 @@
 #include <thread>
 
 #include "tests/unit/sflow_fixture.hpp"
+#include "tests/unit/udp_socket.hpp"
 
 namespace vmtraffic {
 namespace {
 
 using namespace sflow_test;
 using namespace std::chrono_literals;
-
-const IpAddress kV4 = *IpAddress::parse("127.0.0.1"), kV6 = *IpAddress::parse("::1");
-
-// A UDP socket, bound on loopback; port 0: any that is free.
-class Socket {
- public:
-  explicit Socket(const IpAddress& address, std::uint16_t port = 0)
-      : version_(address.version), fd_(socket(version_ == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    const auto [where, length] = socket_address(address, port);
-    bound_ = bind(fd_, reinterpret_cast<const sockaddr*>(&where), length) == 0;
-  }
-  ~Socket() { close(fd_); }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-
-  bool bound() const { return bound_; }
-  std::uint16_t port() const {
-    sockaddr_storage own{};
-    socklen_t length = sizeof(own);
-    getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &length);
-    return ntohs(version_ == 4 ? reinterpret_cast<sockaddr_in*>(&own)->sin_port : reinterpret_cast<sockaddr_in6*>(&own)->sin6_port);
-  }
-  void send(std::uint16_t port, const Bytes& datagram) const {
-    const auto [where, length] = socket_address(version_ == 4 ? kV4 : kV6, port);
-    ASSERT_EQ(sendto(fd_, datagram.octets().data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&where), length),
-              static_cast<ssize_t>(datagram.size()));
-  }
-
- private:
-  static std::pair<sockaddr_storage, socklen_t> socket_address(const IpAddress& address, std::uint16_t port) {
-    sockaddr_storage out{};
-    if (address.version == 4) {
-      auto* in = reinterpret_cast<sockaddr_in*>(&out);
-      in->sin_family = AF_INET;
-      in->sin_port = htons(port);
-      std::copy_n(address.octets.begin(), 4, reinterpret_cast<std::uint8_t*>(&in->sin_addr));
-      return {out, sizeof(sockaddr_in)};
-    }
-    auto* in = reinterpret_cast<sockaddr_in6*>(&out);
-    in->sin6_family = AF_INET6;
-    in->sin6_port = htons(port);
-    std::copy_n(address.octets.begin(), 16, reinterpret_cast<std::uint8_t*>(&in->sin6_addr));
-    return {out, sizeof(sockaddr_in6)};
-  }
-
-  int version_;
-  int fd_;
-  bool bound_{false};
-};
 
 // A clock that can be made to hold whoever asks it, or to throw.
 struct TestClock {
@@ -106,8 +54,8 @@ class SflowListenerTest : public testing::Test {
   using Counters = std::map<std::string, std::uint64_t>;
 
   SflowListenerTest() {
-    options_.listen = {kV4};
-    options_.port = Socket(kV4).port();
+    options_.listen = {kLoopback4};
+    options_.port = UdpSocket(kLoopback4).port();
     options_.allow = {*IpNetwork::parse("127.0.0.0/8"), *IpNetwork::parse("::1")};
     options_.receive_buffer_kib = 1024;
     options_.retry = 20ms;
@@ -166,10 +114,10 @@ class SflowListenerTest : public testing::Test {
 };
 
 TEST_F(SflowListenerTest, ReceivesOnBothVersionsOfIp) {
-  const Socket six(kV6);
+  const UdpSocket six(kLoopback6);
   if (!six.bound()) GTEST_SKIP() << "this host has no ::1";
-  const Socket four(kV4);
-  options_.listen = {kV4, kV6};
+  const UdpSocket four(kLoopback4);
+  options_.listen = {kLoopback4, kLoopback6};
   start();
   TestAgent first, second{.address = 0x0A0A0A0A};
   for (int i = 0; i < 3; ++i) four.send(options_.port, first.next());
@@ -202,15 +150,15 @@ TEST_F(SflowListenerTest, WhoIsNotAllowedIsCountedAndNotHeard) {
   options_.allow = {*IpNetwork::parse("127.0.0.2")};
   start();
   TestAgent agent;
-  Socket(kV4).send(options_.port, agent.next());
-  Socket(*IpAddress::parse("127.0.0.2")).send(options_.port, agent.next());
+  UdpSocket(kLoopback4).send(options_.port, agent.next());
+  UdpSocket(*IpAddress::parse("127.0.0.2")).send(options_.port, agent.next());
   ASSERT_TRUE(received(2));
   EXPECT_EQ(counters({"senders_denied", "datagrams", "agents"}), (Counters{{"senders_denied", 1}, {"datagrams", 1}, {"agents", 1}}));
 }
 
 TEST_F(SflowListenerTest, DatagramsTooLongOrEmptyAreCounted) {
   start();
-  const Socket socket(kV4);
+  const UdpSocket socket(kLoopback4);
   TestAgent agent;
   socket.send(options_.port, {});
   socket.send(options_.port, agent.next().fill(16'384));
@@ -222,7 +170,7 @@ TEST_F(SflowListenerTest, DatagramsTooLongOrEmptyAreCounted) {
 }
 
 TEST_F(SflowListenerTest, APortThatIsTakenIsSaidAndTriedAgain) {
-  auto other = std::make_unique<Socket>(kV4, options_.port);
+  auto other = std::make_unique<UdpSocket>(kLoopback4, options_.port);
   ASSERT_TRUE(other->bound());
   start();
   ProbeHealth health = listener_->health();
@@ -232,18 +180,18 @@ TEST_F(SflowListenerTest, APortThatIsTakenIsSaidAndTriedAgain) {
   health = listener_->health();
   EXPECT_EQ(health.message, "");
   TestAgent agent;
-  Socket(kV4).send(options_.port, agent.next());
+  UdpSocket(kLoopback4).send(options_.port, agent.next());
   EXPECT_TRUE(received(1));
   stop();
   EXPECT_EQ(log_, (std::vector{"sFlow: " + taken(), "sFlow: listening on UDP port " + std::to_string(options_.port) + " again"}));
 }
 
 TEST_F(SflowListenerTest, OneAddressOfTwoIsHalfOfIt) {
-  const Socket six(kV6);
+  const UdpSocket six(kLoopback6);
   if (!six.bound()) GTEST_SKIP() << "this host has no ::1";
-  auto other = std::make_unique<Socket>(kV4, options_.port);
+  auto other = std::make_unique<UdpSocket>(kLoopback4, options_.port);
   ASSERT_TRUE(other->bound());
-  options_.listen = {kV4, kV6};
+  options_.listen = {kLoopback4, kLoopback6};
   options_.threads = 2;
   start();
   const ProbeHealth health = listener_->health();
@@ -273,9 +221,9 @@ TEST_F(SflowListenerTest, WhatOneSenderSendsComesToOneThread) {
   for (std::uint32_t n = 0; n < kEach; ++n) {
     for (std::uint32_t s = 0; s < kSenders; ++s) {
       agents[s].address = 0x7F000001 + s;
-      IpAddress from = kV4;
+      IpAddress from = kLoopback4;
       from.octets[3] = static_cast<std::uint8_t>(1 + s);
-      Socket(from).send(options_.port, agents[s].next());  // from another port each time
+      UdpSocket(from).send(options_.port, agents[s].next());  // from another port each time
     }
     ASSERT_TRUE(received((n + std::uint64_t{1}) * kSenders));
   }
@@ -292,7 +240,7 @@ TEST_F(SflowListenerTest, WhatOneSenderSendsComesToOneThread) {
 TEST_F(SflowListenerTest, StopsAtOnceAndLeavesThePort) {
   std::atomic<bool> done{false};
   std::thread flood([&] {
-    const Socket socket(kV4);
+    const UdpSocket socket(kLoopback4);
     TestAgent agent;
     while (!done) socket.send(options_.port, agent.next());
   });
@@ -306,7 +254,7 @@ TEST_F(SflowListenerTest, StopsAtOnceAndLeavesThePort) {
   done = true;
   flood.join();
   EXPECT_LT(least, 100ms);
-  EXPECT_TRUE(Socket(kV4, options_.port).bound());
+  EXPECT_TRUE(UdpSocket(kLoopback4, options_.port).bound());
 }
 
 // Whatever is thrown in a thread of ours, here by the clock, and also while it says so: our host's process goes on, and so do we.
@@ -317,7 +265,7 @@ TEST_F(SflowListenerTest, AnExceptionIsCountedAndReceivingGoesOn) {
   EXPECT_LT(counters({"failures"})["failures"], 100U) << "not at full speed";
   clock_->throws = false;
   TestAgent agent;
-  Socket(kV4).send(options_.port, agent.next());
+  UdpSocket(kLoopback4).send(options_.port, agent.next());
   EXPECT_TRUE(received(1));
 }
 
@@ -325,7 +273,7 @@ TEST_F(SflowListenerTest, WhatTheKernelDroppedIsCounted) {
   options_.receive_buffer_kib = 1;
   start();
   clock_->hold();
-  const Socket socket(kV4);
+  const UdpSocket socket(kLoopback4);
   TestAgent agent;
   std::uint64_t sent = 0;
   for (; sent < 500; ++sent) socket.send(options_.port, agent.next());
