@@ -2,55 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-#include <concepts>
-#include <iterator>
 #include <optional>
-#include <string_view>
-#include <utility>
 
-#include "core/text.hpp"
+#include "plugins/standalone/flow_json.hpp"
+#include "plugins/standalone/json_object.hpp"
 
 namespace vmtraffic::standalone {
 namespace {
-
-// One JSON object as it grows. Values that are objects or arrays themselves come as finished text.
-class JsonObject {
- public:
-  void add_json(std::string_view key, std::string_view json) {
-    text_ += text_.empty() ? "" : ", ";
-    text_ += json_string(key);
-    text_ += ": ";
-    text_ += json;
-  }
-  void add(std::string_view key, std::string_view value) { add_json(key, json_string(value)); }
-  void add(std::string_view key, std::integral auto value) { add_json(key, fmt::format("{}", value)); }  // true and false as well
-  void add(std::string_view key, double value) { add_json(key, std::isfinite(value) ? fmt::format("{}", value) : "null"); }
-  template <class T>
-  void add(std::string_view key, const std::optional<T>& value) {
-    if (value) {
-      add(key, *value);
-    } else {
-      add_json(key, "null");
-    }
-  }
-  std::string text() const { return fmt::format("{{{}}}", text_); }
-
- private:
-  std::string text_;
-};
-
-// "[" rows "]" with a row a line.
-template <class Row>
-std::string array_of(std::size_t count, const Row& row) {
-  std::string text = "[";
-  for (std::size_t index = 0; index < count; ++index) {
-    text += index == 0 ? "\n" : ",\n";
-    text += row(index);
-  }
-  text += count == 0 ? "]" : "\n]";
-  return text;
-}
 
 // Counters or Rates: the same four names.
 template <class Four>
@@ -106,7 +64,7 @@ std::string json_of(const DomainRow& domain) {
   return object.text();
 }
 
-std::string json_of(const Snapshot& snapshot, const VnicRow& vnic) {
+std::string json_of(const Snapshot& snapshot, const VnicRow& vnic, const FlowJson& flows) {
   JsonObject object;
   object.add("domain_uuid", vnic.key.domain.text());
   object.add("mac", vnic.key.mac.text());
@@ -123,10 +81,7 @@ std::string json_of(const Snapshot& snapshot, const VnicRow& vnic) {
   object.add("link", name_of(vnic.link));
   object.add_json("bandwidth_rx", json_of(vnic.bandwidth_rx));
   object.add_json("bandwidth_tx", json_of(vnic.bandwidth_tx));
-  std::string addresses;
-  for (const std::string_view address : vnic.addresses)
-    addresses += fmt::format("{}{}", addresses.empty() ? "" : ", ", json_string(address));
-  object.add_json("addresses", fmt::format("[{}]", addresses));
+  object.add_json("addresses", json_list(vnic.addresses, json_string));
   object.add("if_index", vnic.if_index);
   object.add_json("rx", json_of(vnic.rx));
   object.add_json("tx", json_of(vnic.tx));
@@ -136,6 +91,7 @@ std::string json_of(const Snapshot& snapshot, const VnicRow& vnic) {
     rates.add_json(name_of(window), json_of(snapshot.rates(vnic.index, window)));
   }
   object.add_json("rates", rates.text());
+  object.add_json("flows", flows.vnic(vnic.index));
   return object.text();
 }
 
@@ -164,6 +120,33 @@ std::string json_of(const EventRow& event) {
   return object.text();
 }
 
+std::string json_of(const AgentRow& agent) {
+  JsonObject object;
+  object.add("address", agent.address);
+  object.add("sub_agent", agent.sub_agent);
+  object.add("sender", agent.sender);
+  object.add("host", agent.host);
+  object.add("local", agent.local);
+  object.add("first_boottime_ns", agent.first_boottime);
+  object.add("last_boottime_ns", agent.last_boottime);
+  object.add("uptime_ms", agent.uptime_ms);
+  object.add("datagrams", agent.datagrams);
+  object.add("lost", agent.lost);
+  object.add("late", agent.late);
+  object.add("duplicates", agent.duplicates);
+  object.add("restarts", agent.restarts);
+  object.add("samples", agent.samples);
+  object.add("samples_lost", agent.samples_lost);
+  object.add("counter_samples", agent.counter_samples);
+  object.add("discarded_packets", agent.discarded_packets);
+  object.add("agent_drops", agent.agent_drops);
+  object.add("discard_drops", agent.discard_drops);
+  object.add("data_sources", agent.data_sources);
+  object.add("sampling_rate", agent.sampling_rate > 0 ? std::optional(agent.sampling_rate) : std::nullopt);
+  object.add("stated_rate", agent.stated_rate);
+  return object.text();
+}
+
 std::string writer_of(const SnapshotInfo& info) {
   JsonObject object;
   object.add("program", info.writer_program);
@@ -176,6 +159,7 @@ std::string writer_of(const SnapshotInfo& info) {
 
 std::string render_json(const Snapshot& snapshot, const Clock& clock) {
   const SnapshotInfo info = snapshot.info();
+  const FlowJson flows(snapshot);
   JsonObject object;
   object.add("format", 1);
   object.add("host", info.host);
@@ -189,10 +173,31 @@ std::string render_json(const Snapshot& snapshot, const Clock& clock) {
   object.add("age_ns", snapshot.age(clock));
   object.add("stale", snapshot.stale(clock));
   object.add_json("domains", array_of(snapshot.domain_count(), [&](std::size_t index) { return json_of(snapshot.domain(index)); }));
-  object.add_json("vnics", array_of(snapshot.vnic_count(), [&](std::size_t index) { return json_of(snapshot, snapshot.vnic(index)); }));
+  object.add_json("vnics",
+                  array_of(snapshot.vnic_count(), [&](std::size_t index) { return json_of(snapshot, snapshot.vnic(index), flows); }));
   object.add_json("health", array_of(snapshot.health_count(), [&](std::size_t index) { return json_of(snapshot.health(index)); }));
   object.add_json("events", array_of(snapshot.event_count(), [&](std::size_t index) { return json_of(snapshot.event(index)); }));
   object.add("last_event_sequence", snapshot.last_event_sequence());
+  object.add_json("flows", flows.whole());
+  object.add_json("agents", array_of(snapshot.agent_count(), [&](std::size_t index) { return json_of(snapshot.agent(index)); }));
+  return object.text() + "\n";
+}
+
+std::string render_hosts_json(const Snapshot& index, const Clock& clock) {
+  JsonObject object;
+  object.add("format", 1);
+  object.add("age_ns", index.age(clock));
+  object.add("stale", index.stale(clock));
+  object.add_json("hosts", array_of(index.host_count(), [&](std::size_t i) {
+                    const HostRow host = index.host(i);
+                    JsonObject row;
+                    row.add("name", host.name);
+                    row.add("address", host.address);
+                    row.add("last_boottime_ns", host.last_boottime);
+                    row.add("domains", host.domains);
+                    row.add("vnics", host.vnics);
+                    return row.text();
+                  }));
   return object.text() + "\n";
 }
 

@@ -11,10 +11,24 @@
 //   "vnics": [{"domain_uuid", "mac", "ordinal", "number", "type", "source", "tap", "model", "port_id", "link": "up",
 //              "bandwidth_rx": {"average", "peak", "burst"}, "bandwidth_tx", "addresses": ["…"], "if_index",
 //              "rx": {"octets", "packets", "errors", "drops"}, "tx": {…}, "discontinuity_boottime_ns",
-//              "rates": {"interval": {"covered_s", "rx": {…}, "tx": {…}, "rx_highest": {…}, "tx_highest": {…}}, "1m": {…}, "5m": {…}}}],
+//              "rates": {"interval": {"covered_s", "rx": {…}, "tx": {…}, "rx_highest": {…}, "tx_highest": {…}}, "1m": {…}, "5m": {…}},
+//              "flows": null or {ESTIMATES, "coverage_rx", "coverage_tx", "rx_by": "port", "tx_by", "rx_agent": {"address", "sub_agent"},
+//              "tx_agent",
+//                        "foreign_mac": N, "tcp": {"samples", "rtt_us", "rtt_variance_us", "min_rtt_us", "samples_lossy",
+//                        "samples_retransmitting"}, "protocols": [{"protocol": "tcp", ESTIMATES}], "services": [{"service": "tcp/443",
+//                        ESTIMATES}], "conversations": [{"peer": {"kind": "address", "address": "…"}, "service", ESTIMATES}]}}],
 //   "health": [{"name", "state": "up", "message", "since_boottime_ns", "last_ok_boottime_ns", "counters": {"…": N}}],
-//   "events": [{"sequence", "boottime_ns", "walltime_ns", "kind": "started", "domain_uuid", "domain", "detail"}], "last_event_sequence": N
+//   "events": [{"sequence", "boottime_ns", "walltime_ns", "kind": "started", "domain_uuid", "domain", "detail"}], "last_event_sequence": N,
+//   "flows": null or {"covered_s", "samples", "packets", "octets", "unattributed_packets", "unattributed_octets",
+//             "drops": [{"vnic": {"domain_uuid", "mac", "ordinal"}, "direction": "rx", "reason", "packets", "octets", "recent_packets",
+//                        "since_boottime_ns"}]},
+//   "agents": [{"address", "sub_agent", "sender", "host", "local", "first_boottime_ns", "last_boottime_ns", "uptime_ms", "datagrams",
+//   "lost", …}]
 // }
+//
+// ESTIMATES: "since_boottime_ns", "rx": {"total": {"octets", "packets", "samples", "octets_error_95", "packets_error_95"}, "recent": {…}},
+// "tx". What packet samples say, never to be added to the exact counters. An error is a share of its estimate, null where nothing was
+// sampled. A peer's kind is "vnic" (with "vnic": {"domain_uuid", "mac", "ordinal"}), "address" or "network" (with "network": its name).
 //
 // Directions are the guest's; rates are per second; bandwidths are octets per second (burst: octets). What is not known is null, never 0.
 // Totals are whole numbers up to 2^64 - 1: more than a double holds. Strings are those of core/text.hpp's json_string(): a backslash stands
@@ -29,5 +43,8 @@
 namespace vmtraffic::standalone {
 
 std::string render_json(const Snapshot& snapshot, const Clock& clock);
+
+// The index of other hosts: {"format": 1, "age_ns", "stale", "hosts": [{"name", "address", "last_boottime_ns", "domains", "vnics"}]}.
+std::string render_hosts_json(const Snapshot& index, const Clock& clock);
 
 }  // namespace vmtraffic::standalone

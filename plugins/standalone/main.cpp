@@ -17,6 +17,8 @@
 #include "core/config.hpp"
 #include "core/daemon.hpp"
 #include "core/snapshot.hpp"
+#include "core/text.hpp"
+#include "plugins/standalone/flow_table.hpp"
 #include "plugins/standalone/json.hpp"
 #include "plugins/standalone/options.hpp"
 #include "plugins/standalone/table.hpp"
@@ -55,7 +57,7 @@ std::string holder_sentence(const std::filesystem::path& directory) {
 
 Result<Config> configuration(const Options& options) {
   // Whoever says where the snapshot is needs no right to read the configuration to look at it.
-  const bool only_looks = options.mode == Mode::kPrint || options.mode == Mode::kWatch;
+  const bool only_looks = options.mode == Mode::kPrint || options.mode == Mode::kWatch || options.mode == Mode::kHosts;
   Config config;
   if (!(only_looks && options.runtime_directory && !options.config)) {
     Result<Config> loaded = options.config ? load_config(*options.config) : load_config_or_defaults(kDefaultConfigFile);
@@ -66,12 +68,30 @@ Result<Config> configuration(const Options& options) {
   return config;
 }
 
+// Where the snapshot is that was asked for.
+Result<std::filesystem::path> place_of(const Config& config, const Options& options) {
+  if (options.host.empty()) return config.runtime_directory;
+  return find_host(config.runtime_directory, options.host);
+}
+
 int print(const Config& config, const Options& options) {
-  const Result<Snapshot> snapshot = read_snapshot(config.runtime_directory);
+  const Result<std::filesystem::path> place = place_of(config, options);
+  if (!place) return complain(kFailed, place.error().text);
+  const Result<Snapshot> snapshot = read_snapshot(*place);
   if (!snapshot) return complain(kFailed, snapshot.error().text);
   std::string text = shown(*snapshot, options);
   if (!options.json && snapshot->stale(system_clock())) text += "\n" + holder_sentence(config.runtime_directory);
   return put(text) ? kDone : kFailed;
+}
+
+int hosts(const Config& config, const Options& options) {
+  const Result<Snapshot> index = read_snapshot(hosts_directory(config.runtime_directory), kPartHosts);
+  if (!index && index.error().code == ErrorCode::kMissing)
+    return complain(kFailed, fmt::format("no other host is known at {}: no sFlow agent has described one",
+                                         printable(config.runtime_directory.string())));
+  if (!index) return complain(kFailed, index.error().text);
+  const Clock clock = system_clock();
+  return put(options.json ? render_hosts_json(*index, clock) : render_hosts(*index, clock)) ? kDone : kFailed;
 }
 
 int once(const Config& config, const Options& options) {
@@ -93,7 +113,9 @@ sigset_t blocked(std::initializer_list<int> signals) {
 int watch(const Config& config, const Options& options) {
   // At once, also while a reader that does not read holds up our writing. There is nothing to be tidied up.
   for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { _exit(kDone); });
-  SnapshotReader reader(config.runtime_directory);
+  const Result<std::filesystem::path> place = place_of(config, options);
+  if (!place) return complain(kFailed, place.error().text);
+  SnapshotReader reader(*place);
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   for (;;) {
     const Result<std::shared_ptr<const Snapshot>> snapshot = reader.poll();
@@ -137,6 +159,8 @@ int run(const Options& options) {
       return once(*config, options);
     case Mode::kWatch:
       return watch(*config, options);
+    case Mode::kHosts:
+      return hosts(*config, options);
     case Mode::kCollect:
       break;
   }

@@ -16,6 +16,7 @@ enum class Mode {
   kOnce,     // samples twice and shows that
   kPrint,    // shows the present snapshot
   kWatch,    // shows it again and again
+  kHosts,    // lists the other hosts
 };
 
 struct Options {
@@ -23,6 +24,7 @@ struct Options {
   bool json{false};
   std::optional<std::filesystem::path> config;             // nothing: the default file, if it exists
   std::optional<std::filesystem::path> runtime_directory;  // instead of the configuration's
+  std::string host;                                        // whose snapshot; empty: this host's
   Window window{Window::kInterval};
   bool verbose{false};
 };

@@ -22,6 +22,10 @@ TEST(Options, Modes) {
   EXPECT_EQ(accepted({"--print"}).mode, Mode::kPrint);
   EXPECT_EQ(accepted({"--watch"}).mode, Mode::kWatch);
   EXPECT_EQ(accepted({"--json"}).mode, Mode::kPrint);
+  EXPECT_EQ(accepted({"--hosts"}).mode, Mode::kHosts);
+  EXPECT_EQ(accepted({"--host", "hv-2"}).mode, Mode::kPrint);
+  EXPECT_EQ(accepted({"--host", "hv-2"}).host, "hv-2");
+  EXPECT_EQ(accepted({"--host", "hv-2", "--watch"}).mode, Mode::kWatch);
   EXPECT_TRUE(accepted({"--json"}).json);
   EXPECT_EQ(accepted({"--json", "--once"}).mode, Mode::kOnce);
   EXPECT_EQ(accepted({"--print", "--json"}).mode, Mode::kPrint);
@@ -45,8 +49,11 @@ TEST(Options, Mistakes) {
       {{"--config"}, "--config wants a FILE"},
       {{"--window"}, "--window wants interval|1m|5m"},
       {{"--window", "5m"}, "--window goes with --once, --print, --json or --watch"},
-      {{"--once", "--print"}, "only one of --once, --print and --watch can be done at a time"},
-      {{"--watch", "--json"}, "--watch shows a table; --json goes with --once or --print"},
+      {{"--once", "--print"}, "only one of --once, --print, --watch and --hosts can be done at a time"},
+      {{"--once", "--host", "hv-2"}, "--host goes with --print, --json or --watch"},
+      {{"--host", ""}, "--host wants a NAME"},
+      {{"--hosts", "--window", "1m"}, "--window goes with --once, --print, --json or --watch"},
+      {{"--watch", "--json"}, "--watch shows a table; --json goes with --once, --print or --hosts"},
       {{"--print", "--window", "2m"}, "--window: \"2m\" is not known; right would be interval, 1m or 5m"},
   };
   for (const auto& [arguments, sentence] : cases) {

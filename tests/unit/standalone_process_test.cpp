@@ -195,6 +195,12 @@ TEST_F(VmtrafficCollect, SaysWhatIsWrong) {
   EXPECT_EQ(run({"--print", "--runtime-directory", directory_}), 1);
   EXPECT_EQ(err(), "vmtraffic-collect: there is no snapshot at " + (directory_ / "snapshot").string() +
                        ": start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect\n");
+  for (const std::vector<std::string>& look : {std::vector<std::string>{"--hosts"}, {"--host", "hv-2"}, {"--host", "hv-2", "--watch"}}) {
+    std::vector<std::string> arguments = look;
+    arguments.insert(arguments.end(), {"--runtime-directory", directory_});
+    EXPECT_EQ(run(arguments), 1);
+    EXPECT_EQ(err(), "vmtraffic-collect: no other host is known at " + directory_.string() + ": no sFlow agent has described one\n");
+  }
   EXPECT_EQ(run({"--config", directory_ / "none.toml"}), 2);
   EXPECT_NE(err().find((directory_ / "none.toml").string()), std::string::npos) << err();
   std::ofstream(config()) << "intervall = 1\n";

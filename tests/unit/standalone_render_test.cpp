@@ -9,11 +9,14 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "core/daemon.hpp"
 #include "core/snapshot/writer.hpp"
+#include "plugins/standalone/flow_table.hpp"
 #include "plugins/standalone/json.hpp"
 #include "plugins/standalone/table.hpp"
+#include "tests/unit/snapshot_fixture.hpp"
 
 namespace vmtraffic::standalone {
 namespace {
@@ -183,6 +186,62 @@ TEST(Table, Nothing) { expect_golden("nothing.txt", table(empty_content())); }
 TEST(Table, StaleWithOldNames) { expect_golden("stale.txt", table(whole_content(), kNow + 300 * kSecond)); }
 TEST(Table, Hostile) { expect_golden("hostile.txt", table(hostile_content(), kNow, {.width = 160, .window = Window::kInterval})); }
 
+// What an agent, a network's name and a drop's reason may hold.
+SnapshotContent hostile_flows() {
+  SnapshotContent content = snapshot_with_flows();
+  const std::string evil = "/ ' \" = | ; \\ \n\x1B[31m\xFF m\xC3\xBCller \xE2\x80\xAE";
+  for (Domain& d : content.inventory.domains) d.name = evil;
+  content.flows->networks = {evil, evil + evil};
+  for (DropSums& drop : content.flows->drops) drop.reason = evil;
+  for (AgentStatus& agent : content.agents) agent.address = agent.sender = agent.host = evil;
+  content.agents[0].sampling_rate = std::numeric_limits<double>::quiet_NaN();
+  content.flows->covered_s = std::numeric_limits<double>::infinity();
+  content.flows->vnics[0].rx.octets = std::numeric_limits<float>::quiet_NaN();
+  content.flows->vnics[0].tx.octets_error = std::numeric_limits<float>::infinity();
+  content.flows->vnics[0].tx.total_octets = -1;
+  return content;
+}
+
+Clock fixture_clock() { return vmtraffic::clock_at(1003 * kSecond); }
+
+TEST(Table, Flows) { expect_golden("flows.txt", render_table(snapshot_of(snapshot_with_flows()), fixture_clock(), {})); }
+TEST(Table, HostileFlows) { expect_golden("hostile-flows.txt", render_table(snapshot_of(hostile_flows()), fixture_clock(), {})); }
+
+TEST(Table, FlowsWithoutASample) {
+  SnapshotContent content = small_snapshot();
+  content.flows.emplace().vnics.resize(3);
+  EXPECT_EQ(render_flows(snapshot_of(content), fixture_clock(), 0),
+            "\nSampled packets, rates over 0 s. Since the start 0 samples stand for 0 packets and 0 B.\n\n"
+            "No packet of a vNIC was sampled.\n\nNo sFlow agent was heard.\n");
+}
+
+std::vector<std::byte> index_of_hosts(const std::vector<HostStatus>& hosts) {
+  SnapshotContent content = small_snapshot();
+  const EncodedPart part = encode_hosts(hosts);
+  EncodedSnapshot index;
+  index.header = content.header;
+  index.hosts = &part;
+  return assemble(index);
+}
+
+TEST(Table, Hosts) {
+  const std::vector<HostStatus> hosts{{.name = "evil\n\x1B", .address = "10.0.0.9", .last = 900 * kSecond, .domains = 3, .vnics = 5},
+                                      {.name = "hv-2", .address = "2001:db8::2", .last = 1000 * kSecond, .domains = 0, .vnics = 0}};
+  const Snapshot index = *Snapshot::parse(index_of_hosts(hosts));
+  EXPECT_EQ(render_hosts(index, fixture_clock()),
+            "HOST          AGENT        VMS  VNICS    AGE\n"
+            "evil\\x0a\\x1b  10.0.0.9       3      5  103 s\n"
+            "hv-2          2001:db8::2    0      0    3 s\n");
+  EXPECT_EQ(
+      render_hosts_json(index, fixture_clock()),
+      "{\"format\": 1, \"age_ns\": 3000000000, \"stale\": false, \"hosts\": [\n"
+      "{\"name\": \"evil\\u000a\\u001b\", \"address\": \"10.0.0.9\", \"last_boottime_ns\": 900000000000, \"domains\": 3, \"vnics\": 5},\n"
+      "{\"name\": \"hv-2\", \"address\": \"2001:db8::2\", \"last_boottime_ns\": 1000000000000, \"domains\": 0, \"vnics\": 0}\n"
+      "]}\n");
+  EXPECT_EQ(render_hosts(*Snapshot::parse(index_of_hosts({})), fixture_clock()),
+            "No other host is known: no sFlow agent has described one.\n");
+}
+
 TEST(Table, OfAnotherBoot) {
   SnapshotContent content = empty_content();
   content.header.boot_id = "another";
@@ -207,6 +266,9 @@ void expect_json(const std::string& name, const std::string& text) {
 TEST(Json, Whole) { expect_json("whole.json", render_json(snapshot_of(whole_content()), clock_at(kNow))); }
 TEST(Json, Nothing) { expect_json("nothing.json", render_json(snapshot_of(empty_content()), clock_at(kNow + 60 * kSecond))); }
 TEST(Json, Hostile) { expect_json("hostile.json", render_json(snapshot_of(hostile_content()), clock_at(kNow - 60 * kSecond))); }
+
+TEST(Json, Flows) { expect_json("flows.json", render_json(snapshot_of(snapshot_with_flows()), fixture_clock())); }
+TEST(Json, HostileFlows) { expect_json("hostile-flows.json", render_json(snapshot_of(hostile_flows()), fixture_clock())); }
 
 TEST(Json, ReadsBackWhatWentIn) {
   const nlohmann::json json = nlohmann::json::parse(render_json(snapshot_of(whole_content()), clock_at(kNow)));
