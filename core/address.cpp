@@ -55,6 +55,13 @@ std::string ipv6_text(const std::array<std::uint8_t, 16>& octets) {
 
 }  // namespace
 
+bool IpAddress::is_loopback() const {
+  if (version == 4) return octets[0] == 127;
+  IpAddress one{.version = 6};
+  one.octets[15] = 1;
+  return *this == one;
+}
+
 std::string IpAddress::text() const {
   if (version == 6) return ipv6_text(octets);
   if (version != 4) return "unknown";

@@ -16,6 +16,7 @@ struct IpAddress {
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
   bool known() const { return version != 0; }
+  bool is_loopback() const;  // 127.0.0.0/8, ::1
   std::string text() const;  // "10.0.0.1", "2001:db8::1" (RFC 5952), "unknown"
   static std::optional<IpAddress> parse(std::string_view text);
 

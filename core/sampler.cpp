@@ -67,6 +67,19 @@ bool History::follow(const Snapshot& snapshot) {
   return true;
 }
 
+SflowIntakeOptions intake_options(const SflowConfig& config) {
+  SflowIntakeOptions out;
+  out.agents = config.agents;
+  out.local_agents = config.local_agents;
+  for (const auto& [name, network] : config.networks) out.networks.push_back({name, network});
+  out.vxlan_ports = config.vxlan_ports;
+  out.geneve_ports = config.geneve_ports;
+  out.limits.conversations = config.conversations;
+  out.limits.period = nanoseconds(config.window_s);
+  out.conversations_per_host = std::max(config.conversations / 16, 64U);
+  return out;
+}
+
 namespace {
 
 SflowListenerOptions listener_options(const Sampler::Options& options) {
@@ -78,14 +91,7 @@ SflowListenerOptions listener_options(const Sampler::Options& options) {
   out.threads = config.threads;
   out.receive_buffer_kib = config.receive_buffer_kib;
   out.top = config.top;
-  out.intake.agents = config.agents;
-  out.intake.local_agents = config.local_agents;
-  for (const auto& [name, network] : config.networks) out.intake.networks.push_back({name, network});
-  out.intake.vxlan_ports = config.vxlan_ports;
-  out.intake.geneve_ports = config.geneve_ports;
-  out.intake.limits.conversations = config.conversations;
-  out.intake.limits.period = nanoseconds(config.window_s);
-  out.intake.conversations_per_host = std::max(config.conversations / 16, 64U);
+  out.intake = intake_options(config);
   // Without libvirt nobody else tells of this host's own VMs.
   out.intake.hosts = options.config.libvirt.uris.empty() ? SflowIntakeOptions::Hosts::kAll : SflowIntakeOptions::Hosts::kOthers;
   out.log = options.log;
@@ -323,7 +329,7 @@ void Sampler::take_flows(Nanoseconds now) {
     flow_if_indexes_ = std::move(if_indexes);
     flow_generation_ = history_.inventory_generation;
   }
-  SflowListener::View view = sflow_->tick(now, totals);
+  SflowView view = sflow_->tick(now, totals);
   flows_part_ = {};
   flows_part_ = encode_flows(view.flows);
   agents_part_ = encode_agents(view.agents);
@@ -339,7 +345,7 @@ struct Sampler::Host {
   EncodedPart inventory, tags, numbers, health, events, flows;
 };
 
-void Sampler::take_host(Host& host, SflowListener::HostView& view, Nanoseconds now) {
+void Sampler::take_host(Host& host, HostView& view, Nanoseconds now) {
   const bool fits = view.totals.size() == host.windows.rates()[0].size();
   if (!view.moved_from.empty() || !fits) {
     // One that is new to us, though not to the thread that hears it, has no past here.
@@ -364,11 +370,11 @@ void Sampler::take_host(Host& host, SflowListener::HostView& view, Nanoseconds n
   ++host.sequence;
 }
 
-void Sampler::take_hosts(std::vector<SflowListener::HostView>& views, Nanoseconds now) {
+void Sampler::take_hosts(std::vector<HostView>& views, Nanoseconds now) {
   host_snapshots_.clear();
   std::map<IpAddress, std::unique_ptr<Host>> before = std::move(hosts_);
   hosts_.clear();
-  for (SflowListener::HostView& view : views) {
+  for (HostView& view : views) {
     auto known = before.extract(view.agent);
     Host& host = *(known.empty() ? hosts_.emplace(view.agent, std::make_unique<Host>(interval_)).first->second
                                  : hosts_.insert(std::move(known)).position->second);

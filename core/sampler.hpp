@@ -46,6 +46,9 @@ struct History {
   std::string followed_writer_;
 };
 
+// What [sflow] says about whose samples count, and for what.
+SflowIntakeOptions intake_options(const SflowConfig& config);
+
 class Sampler {
  public:
   struct Options {
@@ -80,8 +83,8 @@ class Sampler {
   void take_flows(Nanoseconds now);
   SnapshotHeader header(Nanoseconds now) const;
   struct Host;
-  void take_hosts(std::vector<SflowListener::HostView>& views, Nanoseconds now);
-  void take_host(Host& host, SflowListener::HostView& view, Nanoseconds now);
+  void take_hosts(std::vector<HostView>& views, Nanoseconds now);
+  void take_host(Host& host, HostView& view, Nanoseconds now);
   std::vector<ProbeHealth> health_of(const std::vector<LibvirtView>& views, const ProbeHealth& own) const;
 
   Options options_;

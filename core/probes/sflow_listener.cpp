@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <numeric>
 #include <utility>
 
 #include "core/probes/sflow_socket.hpp"
@@ -19,11 +18,6 @@ namespace {
 constexpr int kLook_ms = 200;                            // how often a thread looks for what it was not woken for
 constexpr Nanoseconds kOwnAddressesLast = 60 * kSecond;  // the host's addresses change seldom
 constexpr std::uint64_t kPartsPerMillion = 1'000'000;
-
-bool is_loopback(const IpAddress& a) {
-  if (a.version == 4) return a.octets[0] == 127;
-  return a.version == 6 && a == *IpAddress::parse("::1");
-}
 
 }  // namespace
 
@@ -126,7 +120,7 @@ void SflowListener::State::judge() {
     if (socket.fd >= 0) ++open;
     // A host without IPv6 has no ::1, and nobody misses it while the other loopback is listened on.
     if (socket.fd < 0 && first.empty() &&
-        !(is_loopback(options.listen[a]) && options.listen.size() > 1 && socket.refused.find("no such address") != std::string::npos))
+        !(options.listen[a].is_loopback() && options.listen.size() > 1 && socket.refused.find("no such address") != std::string::npos))
       first = socket.refused;
   }
   const HealthState now = first.empty() && open > 0 ? HealthState::kUp : open > 0 ? HealthState::kDegraded : HealthState::kDown;
@@ -153,7 +147,7 @@ void SflowListener::State::read_own_addresses(Shard& shard) const {
 }
 
 bool SflowListener::State::sent_here(const Shard& shard, const IpAddress& sender) const {
-  return is_loopback(sender) || std::find(shard.own.begin(), shard.own.end(), sender) != shard.own.end();
+  return sender.is_loopback() || std::find(shard.own.begin(), shard.own.end(), sender) != shard.own.end();
 }
 
 void SflowListener::State::receive(Shard& shard, Shard::Socket& socket, DatagramBatch& batch) {
@@ -299,57 +293,15 @@ void SflowListener::set_inventory(const Inventory& inventory, std::span<const st
   }
 }
 
-SflowListener::View SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
-  View out;
+SflowView SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   std::vector<std::unique_lock<std::mutex>> locks;  // always in this order
-  std::vector<const FlowLedger*> ledgers;
-  std::vector<std::uint32_t> first_place;  // of each shard's agents in `all`
-  std::vector<AgentStatus> all;
+  std::vector<const SflowIntake*> intakes;
   for (const auto& shard : state_->shards) {
     locks.emplace_back(shard->mutex);
     shard->intake.tick(now, totals);
-    ledgers.push_back(&shard->intake.ledger());
-    first_place.push_back(static_cast<std::uint32_t>(all.size()));
-    for (AgentStatus& agent : shard->intake.agents()) all.push_back(std::move(agent));
+    intakes.push_back(&shard->intake);
   }
-  // Those that were forgotten have no address, and leave the list.
-  std::vector<std::uint32_t> order(all.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return std::tie(all[a].address, all[a].sub_agent) < std::tie(all[b].address, all[b].sub_agent);
-  });
-  std::vector<std::uint32_t> place(all.size(), 0);
-  for (const std::uint32_t i : order) {
-    if (all[i].address.empty()) continue;
-    out.agents.push_back(std::move(all[i]));
-    place[i] = static_cast<std::uint32_t>(out.agents.size());
-  }
-  out.flows = flow_rows(ledgers, totals, now, {state_->options.top, [&](std::size_t ledger, std::uint32_t agent) {
-                                                 const std::size_t at = first_place[ledger] + agent - 1;
-                                                 return at < place.size() ? place[at] : 0;
-                                               }});
-  for (std::size_t s = 0; s < state_->shards.size(); ++s) {
-    for (const auto& [address, host] : state_->shards[s]->intake.hosts()) {
-      const FlowLedger* flows = &host->flows();
-      out.hosts.push_back({address,
-                           host->name().empty() ? address.text() : host->name(),
-                           host->last(),
-                           host->generation(),
-                           host->inventory(),
-                           host->moved_from(),
-                           host->numbers(),
-                           host->totals(),
-                           {host->steps().begin(), host->steps().end()},
-                           flow_rows({&flows, 1}, host->totals(), now, {state_->options.top, {}})});
-    }
-  }
-  // A host whose agents send from two addresses may stand in two shards: the one with more VMs is believed.
-  std::stable_sort(out.hosts.begin(), out.hosts.end(), [](const HostView& a, const HostView& b) {
-    return a.agent != b.agent ? a.agent < b.agent : a.inventory->domains.size() > b.inventory->domains.size();
-  });
-  out.hosts.erase(std::unique(out.hosts.begin(), out.hosts.end(), [](const HostView& a, const HostView& b) { return a.agent == b.agent; }),
-                  out.hosts.end());
-  return out;
+  return sflow_view(intakes, totals, now, state_->options.top);
 }
 
 std::vector<std::vector<std::string>> SflowListener::learnt_addresses() const {

@@ -14,8 +14,8 @@
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "core/probes/probe.hpp"
-#include "core/traffic/flow_view.hpp"
 #include "core/traffic/sflow_intake.hpp"
+#include "core/traffic/sflow_view.hpp"
 
 namespace vmtraffic {
 
@@ -45,25 +45,7 @@ class SflowListener : public Probe {
 
   // Rows as the ledger of exact counters has them: the inventory's vNICs in order, and the ifIndex of each one's link (0: none).
   void set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes);
-  // Another host, as its agents describe it.
-  struct HostView {
-    IpAddress agent;
-    std::string name;     // its address where it has none
-    Nanoseconds last{0};  // when it was heard last
-    std::uint64_t generation{0};
-    std::shared_ptr<const Inventory> inventory;
-    std::vector<std::uint32_t> moved_from;  // see DescribedHost
-    std::vector<DomainNumbers> numbers;
-    std::vector<VnicTotals> totals;
-    std::vector<CounterStep> steps;
-    FlowRows flows;
-  };
-  struct View {
-    FlowRows flows;
-    std::vector<AgentStatus> agents;  // sorted by address and sub-agent
-    std::vector<HostView> hosts;      // by agent's address
-  };
-  View tick(Nanoseconds now, std::span<const VnicTotals> totals);
+  SflowView tick(Nanoseconds now, std::span<const VnicTotals> totals);
   // By the inventory's rows: addresses that each vNIC was seen to use.
   std::vector<std::vector<std::string>> learnt_addresses() const;
 

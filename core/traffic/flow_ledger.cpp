@@ -114,7 +114,9 @@ void FlowLedger::rebuild_addresses() {
   by_vni_mac_.clear();
   by_address_.clear();
   for (const std::uint32_t id : rows_) {
-    const VnicFlows& flows = *vnics_[id];
+    VnicFlows& flows = *vnics_[id];
+    // What is seen in a period's course holds at once, its end tells what no longer does.
+    flows.forwards = flows.forwards || flows.addresses.evictions() > flows.evicted_before;
     if (flows.vni) {
       const auto [at, is_new] = by_vni_mac_.try_emplace({*flows.vni, flows.key.mac.number()}, id);
       if (!is_new && at->second != id) at->second = kAmbiguous;

@@ -16,11 +16,13 @@
 #include "core/collector.hpp"
 #include "core/config.hpp"
 #include "core/daemon.hpp"
+#include "core/replay.hpp"
 #include "core/snapshot.hpp"
 #include "core/text.hpp"
 #include "plugins/standalone/flow_table.hpp"
 #include "plugins/standalone/json.hpp"
 #include "plugins/standalone/options.hpp"
+#include "plugins/standalone/recording_table.hpp"
 #include "plugins/standalone/table.hpp"
 
 namespace vmtraffic::standalone {
@@ -57,6 +59,11 @@ std::string holder_sentence(const std::filesystem::path& directory) {
 
 Result<Config> configuration(const Options& options) {
   // Whoever says where the snapshot is needs no right to read the configuration to look at it.
+  if (options.mode == Mode::kReplay && !options.config) {
+    // A recording says nothing about this host, and its configuration nothing about the recording, where it cannot be read.
+    Result<Config> loaded = load_config_or_defaults(kDefaultConfigFile);
+    return !loaded && loaded.error().code == ErrorCode::kDenied ? Result<Config>(Config{}) : loaded;
+  }
   const bool only_looks = options.mode == Mode::kPrint || options.mode == Mode::kWatch || options.mode == Mode::kHosts;
   Config config;
   if (!(only_looks && options.runtime_directory && !options.config)) {
@@ -100,6 +107,20 @@ int once(const Config& config, const Options& options) {
   const Result<Snapshot> snapshot = Snapshot::parse(*bytes);
   if (!snapshot) return complain(kFailed, snapshot.error().text);
   return put(shown(*snapshot, options)) ? kDone : kFailed;
+}
+
+int replay(const Config& config, const Options& options) {
+  ReplayOptions what{
+      .recording = options.recording, .inventory = options.inventory, .port = options.sflow_port.value_or(config.sflow.port)};
+  if (what.port == 0) what.port.reset();
+  const Result<Replay> replayed = replay_sflow(config, what);
+  if (!replayed) return complain(kFailed, replayed.error().text);
+  const Result<Snapshot> snapshot = Snapshot::parse(replayed->snapshot);
+  if (!snapshot) return complain(kFailed, snapshot.error().text);
+  const bool done =
+      put(options.json ? render_json(*snapshot, clock_of_recording(*snapshot)) : render_recording(*snapshot, terminal_width()));
+  if (replayed->fault) return complain(kFailed, replayed->fault->text);
+  return done ? kDone : kFailed;
 }
 
 sigset_t blocked(std::initializer_list<int> signals) {
@@ -161,6 +182,8 @@ int run(const Options& options) {
       return watch(*config, options);
     case Mode::kHosts:
       return hosts(*config, options);
+    case Mode::kReplay:
+      return replay(*config, options);
     case Mode::kCollect:
       break;
   }

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <system_error>
+#include <utility>
 
 #include "core/config.hpp"
 #include "core/text.hpp"
@@ -11,14 +14,15 @@ namespace vmtraffic::standalone {
 namespace {
 
 constexpr const char* kDescription =
-    "The collector of VM traffic alone, as a daemon in the foreground; or, with one of --once, --print, --json, --watch and --hosts, what "
-    "it\nsees.\n"
+    "The collector of VM traffic alone, as a daemon in the foreground; or, with one of --once, --print, --json, --watch, --hosts and "
+    "--sflow-read,\nwhat it sees.\n"
     "Directions are the guest's: rx is what it received.\n";  // CLI11 writes "Usage:" right below: an empty line between
 
 constexpr const char* kExamples =
     "Examples:\n"
     "  vmtraffic-collect --once\n"
-    "  vmtraffic-collect --watch --window 1m";
+    "  vmtraffic-collect --watch --window 1m\n"
+    "  vmtraffic-collect --sflow-read recorded.pcap --inventory vms.toml";
 
 Farewell mistake(const std::string& sentence) { return {2, fmt::format("vmtraffic-collect: {}\n", sentence)}; }
 
@@ -33,7 +37,7 @@ std::string mismatch(const CLI::App& app, const std::string& what) {
 
 struct Words {
   bool once{false}, print{false}, watch{false}, hosts{false};
-  std::string config, runtime_directory, host, window{"interval"};
+  std::string config, runtime_directory, host, recording, inventory, sflow_port, window{"interval"};
 };
 
 std::optional<Window> parse_window(const std::string& text) {
@@ -51,10 +55,14 @@ void define(CLI::App& app, Words& words, Options& options) {
   app.option_defaults()->disable_flag_override();
   app.add_flag("--once", words.once, "Sample twice, a second apart, and show the table; needs no running collector");
   app.add_flag("--print", words.print, "Show the present snapshot as a table");
-  app.add_flag("--json", options.json, "Show the present snapshot, or with --once or --hosts that, as JSON");
+  app.add_flag("--json", options.json, "Show the present snapshot, or with --once, --hosts or --sflow-read that, as JSON");
   app.add_flag("--watch", words.watch, "Show the table again each interval until Ctrl-C");
   app.add_option("--host", words.host, "Another host's snapshot, by its name or its sFlow agent's address")->type_name("NAME");
   app.add_flag("--hosts", words.hosts, "List the other hosts that sFlow agents describe");
+  app.add_option("--sflow-read", words.recording, "Show what a recording (pcap, pcapng) of sFlow datagrams says")->type_name("FILE");
+  app.add_option("--inventory", words.inventory, "The recording's VMs: a snapshot file or TOML with [[domain]] and [[domain.vnic]]")
+      ->type_name("FILE");
+  app.add_option("--sflow-port", words.sflow_port, "The recording's UDP port, instead of the configuration's")->type_name("PORT|any");
   app.add_option("--window", words.window, "Rates over the last interval, 1m or 5m (default interval)")->type_name("interval|1m|5m");
   app.add_option("--config", words.config, fmt::format("The configuration (default {})", kDefaultConfigFile))->type_name("FILE");
   app.add_option("--runtime-directory", words.runtime_directory, "Where snapshot and lease are, instead of the configuration's")
@@ -81,22 +89,39 @@ std::optional<Farewell> parse(CLI::App& app, const std::vector<std::string>& arg
   return std::nullopt;
 }
 
+// 0: any.
+std::optional<std::uint16_t> parse_port(const std::string& text) {
+  if (text == "any") return std::uint16_t{0};
+  unsigned port = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (fault != std::errc{} || end != text.data() + text.size() || port < 1 || port > 65535) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
+}
+
 Mode mode_of(const Words& words, const Options& options) {
   if (words.once) return Mode::kOnce;
   if (words.watch) return Mode::kWatch;
   if (words.hosts) return Mode::kHosts;
+  if (!words.recording.empty()) return Mode::kReplay;
   return words.print || options.json || !words.host.empty() ? Mode::kPrint : Mode::kCollect;
 }
 
 // Nothing where the options go together.
 std::string contradiction(const CLI::App& app, const Words& words, const Options& options) {
-  if (words.once + words.print + words.watch + words.hosts > 1)
-    return "only one of --once, --print, --watch and --hosts can be done at a time";
-  if (words.watch && options.json) return "--watch shows a table; --json goes with --once, --print or --hosts";
-  if (app.count("--host") > 0 && (words.once || words.hosts)) return "--host goes with --print, --json or --watch";
-  if (app.count("--host") > 0 && words.host.empty()) return "--host wants a NAME";
+  const auto given = [&](const char* option) { return app.count(option) > 0; };
+  if (words.once + words.print + words.watch + words.hosts + given("--sflow-read") > 1)
+    return "only one of --once, --print, --watch, --hosts and --sflow-read can be done at a time";
+  if (words.watch && options.json) return "--watch shows a table; --json goes with --once, --print, --hosts or --sflow-read";
+  for (const auto& [option, word] :
+       {std::pair("--host", &words.host), std::pair("--sflow-read", &words.recording), std::pair("--inventory", &words.inventory)}) {
+    if (given(option) && word->empty()) return fmt::format("{} wants a {}", option, app.get_option(option)->get_type_name());
+  }
+  const bool replays = options.mode == Mode::kReplay;
+  if (given("--host") && (words.once || words.hosts || replays)) return "--host goes with --print, --json or --watch";
+  if (!replays && given("--inventory")) return "--inventory goes with --sflow-read";
+  if (!replays && given("--sflow-port")) return "--sflow-port goes with --sflow-read";
   // A look that was meant would otherwise become a second collector, which waits for the lease.
-  if (app.count("--window") > 0 && (options.mode == Mode::kCollect || options.mode == Mode::kHosts))
+  if (given("--window") && (options.mode == Mode::kCollect || options.mode == Mode::kHosts || replays))
     return "--window goes with --once, --print, --json or --watch";
   return "";
 }
@@ -114,7 +139,15 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
   const std::optional<Window> window = parse_window(words.window);
   if (!window)
     return mistake(fmt::format("--window: \"{}\" is not known; right would be interval, 1m or 5m", printable(words.window, "\"")));
+  if (app.count("--sflow-port") > 0) {
+    options.sflow_port = parse_port(words.sflow_port);
+    if (!options.sflow_port)
+      return mistake(
+          fmt::format("--sflow-port: \"{}\" is not known; right would be 1 to 65535, or any", printable(words.sflow_port, "\"")));
+  }
   options.window = *window;
+  options.recording = words.recording;
+  if (app.count("--inventory") > 0) options.inventory = words.inventory;
   options.host = words.host;
   if (app.count("--config") > 0) options.config = words.config;
   if (app.count("--runtime-directory") > 0) options.runtime_directory = words.runtime_directory;

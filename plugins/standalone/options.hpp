@@ -1,6 +1,7 @@
 // vmtraffic-collect's command line.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ enum class Mode {
   kPrint,    // shows the present snapshot
   kWatch,    // shows it again and again
   kHosts,    // lists the other hosts
+  kReplay,   // shows what a recording of sFlow says
 };
 
 struct Options {
@@ -25,6 +27,9 @@ struct Options {
   std::optional<std::filesystem::path> config;             // nothing: the default file, if it exists
   std::optional<std::filesystem::path> runtime_directory;  // instead of the configuration's
   std::string host;                                        // whose snapshot; empty: this host's
+  std::filesystem::path recording;                         // kReplay
+  std::optional<std::filesystem::path> inventory;          // of the recording's VMs
+  std::optional<std::uint16_t> sflow_port;                 // instead of the configuration's; 0: any
   Window window{Window::kInterval};
   bool verbose{false};
 };

@@ -42,6 +42,17 @@ TEST(Options, Values) {
     EXPECT_EQ(accepted({look, "--window", "1m"}).window, Window::kMinute) << look;
 }
 
+TEST(Options, Recordings) {
+  const Options options = accepted({"--sflow-read", "a.pcap", "--inventory", "b.toml", "--sflow-port", "7000", "--json"});
+  EXPECT_EQ(options.mode, Mode::kReplay);
+  EXPECT_EQ(options.recording, "a.pcap");
+  EXPECT_EQ(options.inventory, std::filesystem::path("b.toml"));
+  EXPECT_EQ(options.sflow_port, 7000);
+  EXPECT_TRUE(options.json);
+  EXPECT_EQ(accepted({"--sflow-read", "a.pcap", "--sflow-port", "any"}).sflow_port, 0);
+  EXPECT_EQ(accepted({"--sflow-read", "a.pcap"}).sflow_port, std::nullopt);
+}
+
 TEST(Options, Mistakes) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"--foo"}, "\"--foo\" is no option; --help lists them"},
@@ -49,11 +60,17 @@ TEST(Options, Mistakes) {
       {{"--config"}, "--config wants a FILE"},
       {{"--window"}, "--window wants interval|1m|5m"},
       {{"--window", "5m"}, "--window goes with --once, --print, --json or --watch"},
-      {{"--once", "--print"}, "only one of --once, --print, --watch and --hosts can be done at a time"},
+      {{"--once", "--print"}, "only one of --once, --print, --watch, --hosts and --sflow-read can be done at a time"},
+      {{"--sflow-read", "a", "--watch"}, "only one of --once, --print, --watch, --hosts and --sflow-read can be done at a time"},
+      {{"--sflow-read", ""}, "--sflow-read wants a FILE"},
+      {{"--sflow-read", "a", "--host", "b"}, "--host goes with --print, --json or --watch"},
+      {{"--sflow-read", "a", "--sflow-port", "65536"}, "--sflow-port: \"65536\" is not known; right would be 1 to 65535, or any"},
+      {{"--inventory", "a"}, "--inventory goes with --sflow-read"},
+      {{"--print", "--sflow-port", "1"}, "--sflow-port goes with --sflow-read"},
       {{"--once", "--host", "hv-2"}, "--host goes with --print, --json or --watch"},
       {{"--host", ""}, "--host wants a NAME"},
       {{"--hosts", "--window", "1m"}, "--window goes with --once, --print, --json or --watch"},
-      {{"--watch", "--json"}, "--watch shows a table; --json goes with --once, --print or --hosts"},
+      {{"--watch", "--json"}, "--watch shows a table; --json goes with --once, --print, --hosts or --sflow-read"},
       {{"--print", "--window", "2m"}, "--window: \"2m\" is not known; right would be interval, 1m or 5m"},
   };
   for (const auto& [arguments, sentence] : cases) {

@@ -211,6 +211,20 @@ TEST_F(VmtrafficCollect, SaysWhatIsWrong) {
   EXPECT_EQ(run({"--help"}), 0);
 }
 
+TEST_F(VmtrafficCollect, ReadsARecording) {
+  const std::filesystem::path recording = std::filesystem::path(VMTRAFFIC_TEST_DATA) / "sflow/ovs.pcap";
+  EXPECT_EQ(run({"--sflow-read", recording, "--json", "--config", config()}), 0) << err();
+  const nlohmann::json json = nlohmann::json::parse(out());
+  EXPECT_EQ(json["flows"]["samples"], 689);
+  EXPECT_EQ(json["stale"], false);
+  EXPECT_EQ(run({"--sflow-read", recording, "--sflow-port", "any", "--inventory", directory_ / "none", "--config", config()}), 1);
+  EXPECT_EQ(err(), "vmtraffic-collect: cannot read the inventory " + (directory_ / "none").string() + ": No such file or directory\n");
+  std::ofstream(directory_ / "cut.pcap", std::ios::binary) << content_of(recording).substr(0, 3000);
+  EXPECT_EQ(run({"--sflow-read", directory_ / "cut.pcap", "--config", config()}), 1);
+  EXPECT_EQ(err(), "vmtraffic-collect: " + (directory_ / "cut.pcap").string() + " is cut off within what follows packet 2\n");
+  EXPECT_EQ(out().substr(0, 25), "cut.pcap: sFlow of 0.21 s");
+}
+
 TEST_F(VmtrafficCollect, RefusesADirectoryThatOthersMayWrite) {
   std::filesystem::create_directory(runtime());
   ASSERT_EQ(chmod(runtime().c_str(), 0777), 0);

@@ -1,0 +1,69 @@
+#include "core/traffic/sflow_view.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "core/traffic/flow_view.hpp"
+
+namespace vmtraffic {
+namespace {
+
+HostView host_view(const DescribedHost& host, Nanoseconds now, std::uint32_t top) {
+  HostView out;
+  out.agent = host.agent();
+  out.name = host.name().empty() ? host.agent().text() : host.name();
+  out.last = host.last();
+  out.generation = host.generation();
+  out.inventory = host.inventory();
+  out.moved_from = host.moved_from();
+  out.numbers = host.numbers();
+  out.totals = host.totals();
+  out.steps.assign(host.steps().begin(), host.steps().end());
+  const FlowLedger* flows = &host.flows();
+  out.flows = flow_rows({&flows, 1}, host.totals(), now, {top, {}});
+  return out;
+}
+
+}  // namespace
+
+SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<const VnicTotals> totals, Nanoseconds now, std::uint32_t top) {
+  SflowView out;
+  std::vector<const FlowLedger*> ledgers;
+  std::vector<std::uint32_t> first_place;  // of each intake's agents in `all`
+  std::vector<AgentStatus> all;
+  for (const SflowIntake* intake : intakes) {
+    ledgers.push_back(&intake->ledger());
+    first_place.push_back(static_cast<std::uint32_t>(all.size()));
+    for (AgentStatus& agent : intake->agents()) all.push_back(std::move(agent));
+  }
+  // Those that were forgotten have no address, and leave the list.
+  std::vector<std::uint32_t> order(all.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return std::tie(all[a].address, all[a].sub_agent) < std::tie(all[b].address, all[b].sub_agent);
+  });
+  std::vector<std::uint32_t> place(all.size(), 0);
+  for (const std::uint32_t i : order) {
+    if (all[i].address.empty()) continue;
+    out.agents.push_back(std::move(all[i]));
+    place[i] = static_cast<std::uint32_t>(out.agents.size());
+  }
+  out.flows = flow_rows(ledgers, totals, now, {top, [&](std::size_t ledger, std::uint32_t agent) {
+                                                 const std::size_t at = first_place[ledger] + agent - 1;
+                                                 return at < place.size() ? place[at] : 0;
+                                               }});
+  for (const SflowIntake* intake : intakes) {
+    for (const auto& [address, host] : intake->hosts()) out.hosts.push_back(host_view(*host, now, top));
+  }
+  // A host whose agents send from two addresses may stand in two intakes: the one with more VMs is believed.
+  std::stable_sort(out.hosts.begin(), out.hosts.end(), [](const HostView& a, const HostView& b) {
+    return a.agent != b.agent ? a.agent < b.agent : a.inventory->domains.size() > b.inventory->domains.size();
+  });
+  out.hosts.erase(std::unique(out.hosts.begin(), out.hosts.end(), [](const HostView& a, const HostView& b) { return a.agent == b.agent; }),
+                  out.hosts.end());
+  return out;
+}
+
+}  // namespace vmtraffic

@@ -1,0 +1,52 @@
+// What is shown of a recording, against tests/golden/standalone. VMTRAFFIC_UPDATE_GOLDEN=1 writes these files anew.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "core/replay.hpp"
+#include "plugins/standalone/json.hpp"
+#include "plugins/standalone/recording_table.hpp"
+
+namespace vmtraffic::standalone {
+namespace {
+
+const std::filesystem::path kRecordings = std::filesystem::path(VMTRAFFIC_TEST_DATA) / "sflow";
+
+void expect_golden(const std::string& name, const std::string& text) {
+  const std::filesystem::path file = std::filesystem::path(GOLDEN_DIRECTORY) / name;
+  if (std::getenv("VMTRAFFIC_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(file, std::ios::binary) << text;
+    return;
+  }
+  std::stringstream golden;
+  golden << std::ifstream(file, std::ios::binary).rdbuf();
+  EXPECT_EQ(text, golden.str()) << file;
+}
+
+Snapshot replayed(bool with_inventory) {
+  Config config;
+  config.sflow.networks = {{"far", *IpNetwork::parse("10.0.0.99")}};
+  ReplayOptions options{.recording = kRecordings / "ovs.pcap", .inventory = {}, .port = 6343};
+  if (with_inventory) options.inventory = kRecordings / "ovs-vms.toml";
+  const auto replay = replay_sflow(config, options);
+  EXPECT_TRUE(replay.ok()) << replay.error();
+  return *Snapshot::parse(replay->snapshot);
+}
+
+TEST(Recording, Table) { expect_golden("recording.txt", render_recording(replayed(true), 0)); }
+TEST(Recording, TableOfNobody) { expect_golden("recording-of-nobody.txt", render_recording(replayed(false), 0)); }
+
+TEST(Recording, Json) {
+  const Snapshot snapshot = replayed(true);
+  const std::string text = render_json(snapshot, clock_of_recording(snapshot));
+  expect_golden("recording.json", text);
+  EXPECT_TRUE(nlohmann::json::accept(text));
+}
+
+}  // namespace
+}  // namespace vmtraffic::standalone
