@@ -169,6 +169,7 @@ void DescribedHost::count(std::uint32_t if_index, const Description& said, Nanos
   plain(kRxDrops, c.out_discards);
   port->taken = now;
   port->given = false;
+  flows_.port_told(if_index, now);
 }
 
 void DescribedHost::vote(std::uint32_t if_index, const MacAddress& mac) {

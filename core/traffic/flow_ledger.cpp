@@ -205,6 +205,15 @@ void FlowLedger::learn(const SampledPacket& sample, const Side& side, const Fram
   if (is_one_hosts) ++flows.addresses.touch({scope_of(sample, side, frame), address});
 }
 
+// By a MAC, although the vNIC's own port is an agent's that samples on this host: it would have named the port. So this is another's packet
+// with the same MAC, or the same packet seen elsewhere.
+bool FlowLedger::is_guess(const Side& side, Nanoseconds now) const {
+  if (side.by == AttributedBy::kPort) return false;
+  const Nanoseconds told = vnics_[side.vnic]->port_told;
+  const auto lately = [&](Nanoseconds when) { return when != 0 && now - when <= limits_.election_lasts; };
+  return lately(told) && lately(sampled_here_);
+}
+
 // One agent a vNIC and direction: the nearest, and among equals the one that was first, as long as it goes on.
 bool FlowLedger::elect(const Side& side, Direction direction, std::uint32_t agent, Nanoseconds now) {
   VnicFlows& flows = *vnics_[side.vnic];
@@ -267,7 +276,8 @@ FlowLedger::Ends FlowLedger::ends_of(const SampledPacket& sample) const {
 }
 
 bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
-  const auto [from, to] = ends_of(sample);
+  if (sample.ports_are_ours) sampled_here_ = now;
+  auto [from, to] = ends_of(sample);
   const bool attributed = from || to;
   if (!attributed && !ours) return false;
   ++counts_.samples;
@@ -278,9 +288,18 @@ bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
     counts_.unattributed_octets += sample.scale * sample.octets;
     return false;
   }
+  for (std::optional<Side>* side : {&from, &to}) {
+    if (!*side || !is_guess(**side, now)) continue;
+    ++counts_.not_elected;
+    side->reset();
+  }
   if (from) account(sample, *from, to, Direction::kTx, now);
   if (to) account(sample, *to, from, Direction::kRx, now);
   return true;
+}
+
+void FlowLedger::port_told(std::uint32_t if_index, Nanoseconds now) {
+  if (const auto found = by_if_index_.find(if_index); found != by_if_index_.end()) vnics_[found->second]->port_told = now;
 }
 
 void FlowLedger::drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now) {

@@ -182,6 +182,7 @@ struct VnicFlows {
   HeavyTable<ScopedAddress, std::uint32_t> addresses;
   std::uint64_t evicted_before{0};  // of `addresses`, when the period began
   bool forwards{false};             // in the period before
+  Nanoseconds port_told{0};         // when an agent on this host told last of its port's counters
   bool forwards_now() const { return forwards || addresses.evictions() > evicted_before; }
   std::uint32_t network{0};          // number of its bridge, libvirt network or parent device
   std::optional<std::uint32_t> vni;  // that its port's packets went into last
@@ -219,6 +220,8 @@ class FlowLedger {
 
   // False: no vNIC of ours sent or received it. `ours`: it was seen on this host, so that being nobody's counts as a share not attributed.
   bool take(const SampledPacket& sample, Nanoseconds now, bool ours = true);
+  // An agent on this host told of the counters of this port.
+  void port_told(std::uint32_t if_index, Nanoseconds now);
   // A packet that was dropped, and why. One more for each that stands behind it: agents limit how many they tell of.
   void drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now);
   // To be called at each tick: begins a new period when one is over. `totals` are the exact counters, in the inventory's rows.
@@ -260,6 +263,7 @@ class FlowLedger {
   void learn(const SampledPacket& sample, const Side& side, const Frame& frame);
   Scope scope_of(const SampledPacket& sample, const Side& side, const Frame& frame) const;
   void rebuild_addresses();
+  bool is_guess(const Side& side, Nanoseconds now) const;
   bool elect(const Side& side, Direction direction, std::uint32_t agent, Nanoseconds now);
   Peer peer_of(const Frame& frame, Direction direction, const Scope& scope, const std::optional<Side>& other) const;
   void account(const SampledPacket& sample, const Side& side, const std::optional<Side>& other, Direction direction, Nanoseconds now);
@@ -287,6 +291,7 @@ class FlowLedger {
   static constexpr std::uint32_t kMaxDrops = 4096, kMaxReasons = 512, kLongestReason = 64;
   FlowCounts counts_;
   Nanoseconds period_{0}, previous_period_{0};
+  Nanoseconds sampled_here_{0};  // the last sample of an agent on this host
 };
 
 }  // namespace vmtraffic

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint32_t kFcs = 4;  // octets of a frame that no tap has
 
+constexpr std::uint32_t kInterfaces = 0;  // the class of data sources whose index is an ifIndex
+
 enum SourceKind : std::uint8_t { kFlow, kCounter, kDiscard };
 
 struct SourceKey {
@@ -274,6 +276,7 @@ void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanos
   if (source == nullptr) return;
   source->sequence.take(sample.sequence);
   ++agent.counter_samples;
+  if (agent.local && sample.source.source_class == kInterfaces) ledger_.port_told(sample.source.index, now);
   DescribedHost* host = this->host(agent.address);
   if (host == nullptr && DescribedHost::describes(sample)) host = host_of(agent);
   if (host != nullptr) return host->take(sample, decoded_, now);

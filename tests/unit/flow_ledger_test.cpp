@@ -67,6 +67,26 @@ TEST_F(FlowLedgerTest, TheNearestAgentIsElectedUntilItIsSilent) {
   EXPECT_EQ(samples(0, Direction::kTx), 3U);
 }
 
+TEST_F(FlowLedgerTest, AMacAloneDoesNotNameAVnicWhosePortIsSampledHere) {
+  // VM 1 sends into its tenant's tunnel (port 90) to a host there, which has the MAC of VM 2, another tenant's.
+  const Packet packet = plain(tcp_frame(mac(1), mac(2), kHere, kThere));
+  ledger_.port_told(11, now_);
+  ledger_.port_told(12, now_);
+  ledger_.port_told(90, now_);
+  sampled(packet, 11, 90);
+  sampled(packet, 0, 0, kSwitch, false);  // and a switch on the way sees it too
+  EXPECT_EQ(samples(0, Direction::kTx), 1U);
+  EXPECT_EQ(samples(1, Direction::kRx), 0U);
+  EXPECT_NE(conversation(0, {PeerKind::kNetwork, 0, {}}), nullptr) << "the peer is known by its address";
+  EXPECT_EQ(ledger_.counts().not_elected, 3U);
+  EXPECT_EQ(ledger_.counts().unattributed_packets, 0);
+  // An agent that is silent, or tells counters alone, covers nothing.
+  now_ += 181 * kSecond;
+  ledger_.port_told(12, now_);
+  sampled(packet, 0, 0, kSwitch, false);
+  EXPECT_EQ(samples(1, Direction::kRx), 1U);
+}
+
 TEST_F(FlowLedgerTest, WhatNobodyOwnsIsCounted) {
   const Packet packet = plain(tcp_frame(mac(98), mac(99), kHere, kThere));
   sampled(packet, 77, 78);
