@@ -17,6 +17,7 @@ BUILD = Path(os.environ.get("VMTRAFFIC_BUILD", ROOT / "build" / "dev"))
 PLUGIN = BUILD / "plugins/collectd/vmtraffic.so"
 CHECK_TRAFFIC = BUILD / "plugins/nagios/check_vm_traffic"
 CHECK_COLLECTOR = BUILD / "plugins/nagios/check_vm_collector"
+CHECK_TALKERS = BUILD / "plugins/nagios/check_vm_talkers"
 AGENTX = BUILD / "plugins/snmp-subagent/vmtraffic-agentx"
 COLLECT = BUILD / "plugins/standalone/vmtraffic-collect"
 
@@ -45,7 +46,7 @@ class Line:
 
     def __post_init__(self) -> None:
         self.lab.user_group()
-        files = [f for f in (CHECK_TRAFFIC, CHECK_COLLECTOR, AGENTX, COLLECT) if f.exists()]
+        files = [f for f in (CHECK_TRAFFIC, CHECK_COLLECTOR, CHECK_TALKERS, AGENTX, COLLECT) if f.exists()]
         self.programs = self.lab.publish(*files)
         self.runtime = Path("/run/vmtraffic")
         self.config = self.lab.directory / "vmtraffic.toml"

@@ -93,6 +93,10 @@ class Container:
     def device(self, nic: Nic | None = None) -> str:
         return self.devices()[(nic or self.nics[0]).mac]
 
+    def inner_device(self, nic: Nic | None = None) -> str:
+        """The container's own link of a vNIC."""
+        return self._links()[(nic or self.nics[0]).mac]["ifname"]
+
     def domifstat(self, nic: Nic | None = None) -> Counters:
         """libvirt's numbers, as the container sees them."""
         return domifstat(self.uuid, self.device(nic), uri=LXC)

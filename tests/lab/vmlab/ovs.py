@@ -59,8 +59,12 @@ class OpenVSwitch:
         self.switch.wait_for(lambda: vsctl("get", "Open_vSwitch", ".", "dpdk_initialized") == "true", 20, "DPDK")
 
     def leave_dpdk(self) -> None:
-        self.switch.stop()
         run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=false")
+        self.restart()
+
+    def restart(self) -> None:
+        """Ends the switch and starts it again: bridges, ports and sFlow stand in its database."""
+        self.switch.stop()
         self.switch = Process("ovs-vswitchd", ["ovs-vswitchd", f"unix:{SOCKET}", "--pidfile"])
         self.switch.wait_for(lambda: vsctl("get", "Open_vSwitch", ".", "ovs_version") != "", 10, "the switch")
 
@@ -81,6 +85,20 @@ class OpenVSwitch:
             net.ip("address", "add", address, "dev", name)
         net.ip("link", "set", "dev", name, "up")
         return name
+
+    def add_port(self, bridge: str, device: str, *settings: str) -> None:
+        """Takes a link that exists; settings such as tag=7."""
+        vsctl("add-port", bridge, device, *settings)
+
+    def remove_port(self, bridge: str, device: str) -> None:
+        vsctl("del-port", bridge, device)
+
+    def tunnel_port(self, bridge: str, name: str, vni: int, remote: str) -> None:
+        """A VXLAN tunnel to `remote`, which the host must reach through another bridge of this switch."""
+        vsctl("add-port", bridge, name, "--", "set", "Interface", name, "type=vxlan", f"options:remote_ip={remote}", f"options:key={vni}")
+
+    def delete_bridge(self, name: str) -> None:
+        vsctl("del-br", name)
 
     def sflow(self, bridge: str, target: str = "127.0.0.1:6343", sampling: int = 10, polling: int = 2, header: int = 128,
               agent: str = "lo") -> None:
