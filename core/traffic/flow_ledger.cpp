@@ -226,12 +226,13 @@ bool FlowLedger::elect(const Side& side, Direction direction, std::uint32_t agen
   return true;
 }
 
-Peer FlowLedger::peer_of(const Frame& frame, Direction direction, const Scope& scope, const std::optional<Side>& other) const {
+Peer FlowLedger::peer_of(const SampledPacket& sample, const Side& side, const Frame& frame, Direction direction,
+                         const std::optional<Side>& other) const {
   if (other) return {PeerKind::kVnic, other->vnic, {}};
   if (!frame.ip) return {};
   const IpAddress& address = direction == Direction::kTx ? frame.ip->dst : frame.ip->src;
   // Behind a router a vNIC is known by its address alone.
-  const auto known = by_address_.find({scope, address});
+  const auto known = by_address_.find({scope_of(sample, side, frame), address});
   if (known != by_address_.end() && known->second != kAmbiguous) return {PeerKind::kVnic, known->second, {}};
   for (const NumberedNetwork& n : networks_) {
     if (n.network.contains(address)) return {PeerKind::kNetwork, n.name, {}};
@@ -260,7 +261,7 @@ void FlowLedger::account(const SampledPacket& sample, const Side& side, const st
   if (service) flows.services.touch(*service).add(direction, octets, sample.scale, now);
   if (sample.tcp != nullptr) flows.tcp.add(*sample.tcp);
   if (direction == Direction::kTx) learn(sample, side, frame);
-  const Peer peer = peer_of(frame, direction, scope_of(sample, side, frame), other);
+  const Peer peer = peer_of(sample, side, frame, direction, other);
   if (peer.kind == PeerKind::kNone) return;
   ConversationFlows& conversation = conversations_.touch({side.vnic, peer});
   conversation.sums.add(direction, octets, sample.scale, now);

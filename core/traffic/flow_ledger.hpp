@@ -265,7 +265,8 @@ class FlowLedger {
   void rebuild_addresses();
   bool is_guess(const Side& side, Nanoseconds now) const;
   bool elect(const Side& side, Direction direction, std::uint32_t agent, Nanoseconds now);
-  Peer peer_of(const Frame& frame, Direction direction, const Scope& scope, const std::optional<Side>& other) const;
+  Peer peer_of(const SampledPacket& sample, const Side& side, const Frame& frame, Direction direction,
+               const std::optional<Side>& other) const;
   void account(const SampledPacket& sample, const Side& side, const std::optional<Side>& other, Direction direction, Nanoseconds now);
   std::uint32_t new_id();
 

@@ -32,9 +32,12 @@ class HeavyTable {
     const auto found = index_.find(key);
     if (found != index_.end()) {
       Entry& entry = entries_[found->second];
-      if (entry.weight != std::numeric_limits<std::uint32_t>::max() && std::has_single_bit(++entry.weight)) {
-        unlink(found->second, class_of(entry.weight - 1));
-        append(found->second, class_of(entry.weight));
+      // A new class begins at a power of two; std::has_single_bit() counts all bits, by a call where the CPU is not known to do it.
+      if (entry.weight != std::numeric_limits<std::uint32_t>::max() && (entry.weight & (entry.weight + 1)) == 0) {
+        unlink(found->second, class_of(entry.weight));
+        append(found->second, class_of(++entry.weight));
+      } else if (entry.weight != std::numeric_limits<std::uint32_t>::max()) {
+        ++entry.weight;
       }
       return entry.value;
     }

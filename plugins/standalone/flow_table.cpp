@@ -110,7 +110,7 @@ std::string vnic_section(const Snapshot& snapshot, const FlowsInfo& info, std::s
       cells.insert(cells.end(), {coverage(*flows), round_trip(*flows), attribution(*flows)});
       rows.push_back(std::move(cells));
       for (const ConversationRow& row : conversations[vnic.index]) {
-        rows.push_back(flow_cells("  " + peer_name(snapshot, row), or_absent(row.service.text()), row.flows, info.covered_s));
+        rows.push_back(flow_cells(fmt::format("  {}", peer_name(snapshot, row)), or_absent(row.service.text()), row.flows, info.covered_s));
       }
     }
   }
@@ -130,8 +130,9 @@ std::string drop_section(const Snapshot& snapshot, std::size_t width) {
     cells.insert(cells.end(), {or_absent(drop.reason), total(drop.recent_packets), total(drop.packets), total(drop.octets)});
     rows.push_back(std::move(cells));
   }
-  return "\n" + lines_of({{"DROPPED"}, {"MAC"}, {""}, {"REASON"}, {"RECENT PACKETS", true}, {"PACKETS", true}, {"OCTETS", true}},
-                         std::move(rows), width);
+  return fmt::format("\n{}",
+                     lines_of({{"DROPPED"}, {"MAC"}, {""}, {"REASON"}, {"RECENT PACKETS", true}, {"PACKETS", true}, {"OCTETS", true}},
+                              std::move(rows), width));
 }
 
 std::string agent_section(const Snapshot& snapshot, const Clock& clock, std::size_t width) {
@@ -144,17 +145,17 @@ std::string agent_section(const Snapshot& snapshot, const Clock& clock, std::siz
                     agent.sampling_rate > 0 ? fmt::format("1 in {}", number(agent.sampling_rate)) : std::string(kAbsent),
                     age(snapshot, clock, agent.last_boottime), agent.local ? "on this host" : ""});
   }
-  return "\n" + lines_of({{"AGENT"},
-                          {"HOST"},
-                          {"SENDER"},
-                          {"DATAGRAMS", true},
-                          {"LOST", true},
-                          {"SAMPLES", true},
-                          {"LOST", true},
-                          {"RATE", true},
-                          {"AGE", true},
-                          {""}},
-                         std::move(rows), width);
+  return fmt::format("\n{}", lines_of({{"AGENT"},
+                                       {"HOST"},
+                                       {"SENDER"},
+                                       {"DATAGRAMS", true},
+                                       {"LOST", true},
+                                       {"SAMPLES", true},
+                                       {"LOST", true},
+                                       {"RATE", true},
+                                       {"AGE", true},
+                                       {""}},
+                                      std::move(rows), width));
 }
 
 }  // namespace

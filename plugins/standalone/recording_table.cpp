@@ -21,7 +21,7 @@ std::string heading(const Snapshot& snapshot) {
 std::string counter_table(const ProbeHealthRow& probe, std::string_view title) {
   std::vector<Cells> rows;
   for (const HealthCounter& counter : probe.counters) rows.push_back({printable(counter.name), fmt::format("{}", counter.value)});
-  std::string text = "\n" + lines_of({{title}, {"", true}}, std::move(rows), 0);
+  std::string text = fmt::format("\n{}", lines_of({{title}, {"", true}}, std::move(rows), 0));
   if (!probe.message.empty()) text += printable(probe.message) + "\n";
   return text;
 }
