@@ -123,7 +123,7 @@ TEST_F(SflowListenerTest, ReceivesOnBothVersionsOfIp) {
   for (int i = 0; i < 3; ++i) four.send(options_.port, first.next());
   for (int i = 0; i < 2; ++i) six.send(options_.port, second.next());
   ASSERT_TRUE(received(5));
-  const SflowListener::View view = listener_->tick(system_clock().boottime(), {});
+  const SflowView view = listener_->tick(system_clock().boottime(), {});
   ASSERT_EQ(view.agents.size(), 2U);
   using Heard = std::tuple<std::string, std::string, std::uint64_t, bool>;
   const auto heard = [&](std::size_t i) {
@@ -227,7 +227,7 @@ TEST_F(SflowListenerTest, WhatOneSenderSendsComesToOneThread) {
     }
     ASSERT_TRUE(received((n + std::uint64_t{1}) * kSenders));
   }
-  const SflowListener::View view = listener_->tick(system_clock().boottime(), {});
+  const SflowView view = listener_->tick(system_clock().boottime(), {});
   ASSERT_EQ(view.agents.size(), kSenders);
   for (std::uint32_t s = 0; s < kSenders; ++s) {
     const AgentStatus& a = view.agents[s];
@@ -287,7 +287,7 @@ TEST_F(SflowListenerTest, WhatTheKernelDroppedIsCounted) {
     return c.at("received") + c.at("kernel_drops") == sent;
   }));
   EXPECT_GT(counters({"kernel_drops"})["kernel_drops"], 250U);
-  const SflowListener::View view = listener_->tick(system_clock().boottime(), {});
+  const SflowView view = listener_->tick(system_clock().boottime(), {});
   ASSERT_EQ(view.agents.size(), 1U);
   EXPECT_EQ(view.agents[0].lost, counters({"kernel_drops"})["kernel_drops"]) << "and its numbers say the same";
 }
