@@ -43,7 +43,7 @@ struct Outcome {
   std::exit(2);
 }
 
-void stay_on(int core) {
+void stay_on(unsigned core) {
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(core, &one);
