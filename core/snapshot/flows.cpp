@@ -13,9 +13,11 @@ namespace {
 
 using Index = flatbuffers::uoffset_t;
 
+double wide(float value) { return static_cast<double>(value); }
+
 FlowEstimate estimate(const fbs::FlowSums& s) {
-  return {{s.total_octets(), s.total_packets(), s.total_samples(), s.total_packets_error(), s.total_octets_error()},
-          {s.octets(), s.packets(), s.samples(), s.packets_error(), s.octets_error()}};
+  return {{s.total_octets(), s.total_packets(), s.total_samples(), wide(s.total_packets_error()), wide(s.total_octets_error())},
+          {wide(s.octets()), wide(s.packets()), s.samples(), wide(s.packets_error()), wide(s.octets_error())}};
 }
 
 template <class Row>
@@ -68,15 +70,16 @@ std::optional<VnicFlowsRow> Snapshot::vnic_flows(std::size_t vnic_index) const {
   const fbs::VnicFlows* v = impl_->flows->vnics()->Get(static_cast<Index>(vnic_index));
   VnicFlowsRow row;
   row.all = both_ways(*v);
-  if (v->coverage_rx() >= 0) row.coverage_rx = v->coverage_rx();
-  if (v->coverage_tx() >= 0) row.coverage_tx = v->coverage_tx();
+  if (v->coverage_rx() >= 0) row.coverage_rx = wide(v->coverage_rx());
+  if (v->coverage_tx() >= 0) row.coverage_tx = wide(v->coverage_tx());
   row.rx_by = by(v->rx_by());
   row.tx_by = by(v->tx_by());
   row.rx_agent = place(v->rx_agent());
   row.tx_agent = place(v->tx_agent());
   row.foreign_mac = v->foreign_mac();
   if (v->tcp_samples() > 0)
-    row.tcp = TcpPerformance{v->tcp_samples(), v->rtt_us(), v->rtt_variance_us(), v->min_rtt_us(), v->tcp_lossy(), v->tcp_retransmitting()};
+    row.tcp = TcpPerformance{v->tcp_samples(),      wide(v->rtt_us()), wide(v->rtt_variance_us()),
+                             wide(v->min_rtt_us()), v->tcp_lossy(),    v->tcp_retransmitting()};
   return row;
 }
 
