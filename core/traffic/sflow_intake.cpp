@@ -63,9 +63,9 @@ struct RecordTaker {
   const PacketFormat& format;
 
   void operator()(const sflow::SampledHeader& r) const {
-    auto packet = sampled_packet(r, format);
+    const auto packet = sampled_packet(r, format);
     if (!packet) return;
-    s.packet = std::move(packet);
+    s.packet = packet;
     s.octets = r.frame_length - std::min(r.frame_length, r.stripped);
   }
   void operator()(const sflow::SampledEthernet& r) const {

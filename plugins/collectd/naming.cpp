@@ -60,7 +60,7 @@ bool says_hostname(const Naming& naming) {
 // which no text of theirs can have: it would be doubled. So no domain of this host can take the name of another's.
 std::string before_instance(const Naming& naming) {
   if (naming.hypervisor.empty() || says_hostname(naming)) return "";
-  const std::string host = escaped(naming.hypervisor, "/");
+  std::string host = escaped(naming.hypervisor, "/");
   if (naming.instance.empty()) return host;
   return host + (std::any_of(naming.instance.begin(), naming.instance.end(), is_free) ? "\\:" : ":");
 }
