@@ -340,13 +340,15 @@ void Sampler::take_flows(Nanoseconds now) {
 struct Sampler::Host {
   explicit Host(Nanoseconds interval) : windows(interval) {}
   Windows windows;
+  const void* source{nullptr};
   std::uint64_t generation{kNoGeneration};  // of the encoded inventory
   std::uint64_t sequence{0};
   EncodedPart inventory, tags, numbers, health, events, flows;
 };
 
 void Sampler::take_host(Host& host, HostView& view, Nanoseconds now) {
-  const bool fits = view.totals.size() == host.windows.rates()[0].size();
+  if (std::exchange(host.source, view.source) != view.source) host.generation = kNoGeneration;
+  const bool fits = host.generation != kNoGeneration && view.totals.size() == host.windows.rates()[0].size();
   if (!view.moved_from.empty() || !fits) {
     // One that is new to us, though not to the thread that hears it, has no past here.
     if (view.moved_from.size() != view.totals.size() || host.generation == kNoGeneration)

@@ -26,7 +26,7 @@ void Windows::remap(std::span<const std::uint32_t> from) {
   std::array<std::vector<VnicRates>, kWindowCount> rates;
   for (auto& of_window : rates) of_window.resize(from.size());
   for (std::size_t i = 0; i < from.size(); ++i) {
-    if (from[i] == kNewRow) continue;
+    if (from[i] == kNewRow || from[i] >= rows_.size()) continue;
     rows[i] = std::move(rows_[from[i]]);
     for (std::size_t w = 0; w < kWindowCount; ++w) rates[w][i] = rates_[w][from[i]];
   }

@@ -178,12 +178,15 @@ Result<std::filesystem::path> find_host(const std::filesystem::path& directory, 
     return Error{ErrorCode::kMissing,
                  fmt::format("no other host is known at {}: no sFlow agent has described one", printable(directory.string()))};
   if (!index) return index.error();
+  for (std::size_t i = 0; i < index->host_count(); ++i) {
+    // An address becomes a path; and whatever hosts call themselves, it is found first.
+    if (index->host(i).address == host && IpAddress::parse(host)) return host_directory(directory, host);
+  }
   std::optional<std::filesystem::path> found;
   std::string known;
   for (std::size_t i = 0; i < index->host_count(); ++i) {
     const HostRow row = index->host(i);
-    if (!IpAddress::parse(row.address)) continue;  // it becomes a path
-    if (row.address == host) return host_directory(directory, row.address);
+    if (!IpAddress::parse(row.address)) continue;
     if (row.name == host && found)
       return Error{ErrorCode::kMissing, fmt::format("several hosts are called {}: name one by its agent's address", printable(host))};
     if (row.name == host) found = host_directory(directory, row.address);

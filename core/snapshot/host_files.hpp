@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/snapshot/file_descriptor.hpp"
 #include "core/snapshot/writer.hpp"
 
 namespace vmtraffic {
@@ -25,7 +26,7 @@ class HostFiles {
   Status publish(const std::vector<HostSnapshot>& hosts, const SnapshotHeader& header);
 
  private:
-  void remove_others() const;
+  void remove_others(int all) const;
 
   std::filesystem::path directory_;
   std::set<std::string> present_;  // addresses that have a directory

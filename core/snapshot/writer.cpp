@@ -351,16 +351,20 @@ void reseal(std::vector<std::byte>& file) {
 }
 
 Status publish(const std::filesystem::path& directory, const EncodedSnapshot& snapshot) {
+  const FileDescriptor dir(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!dir) return system_error(errno, "write", directory / kSnapshotFileName);
+  return publish_into(dir.get(), directory, snapshot);
+}
+
+Status publish_into(int descriptor, const std::filesystem::path& directory, const EncodedSnapshot& snapshot) {
   constexpr const char* kTemporary = "snapshot.new";
   const std::filesystem::path path = directory / kSnapshotFileName;
-  const FileDescriptor dir(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!dir) return system_error(errno, "write", path);
   struct stat info {};
-  if (fstat(dir.get(), &info) != 0) return system_error(errno, "write", path);
+  if (fstat(descriptor, &info) != 0) return system_error(errno, "write", path);
   if (auto s = trusted_directory(info, directory); !s) return s;
   // What a killed collector left; the lease sees to it that nobody is writing it now.
-  if (unlinkat(dir.get(), kTemporary, 0) != 0 && errno != ENOENT) return system_error(errno, "replace", directory / kTemporary);
-  const FileDescriptor file(openat(dir.get(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
+  if (unlinkat(descriptor, kTemporary, 0) != 0 && errno != ENOENT) return system_error(errno, "replace", directory / kTemporary);
+  const FileDescriptor file(openat(descriptor, kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!file) return system_error(errno, "write", path);
   // The group vmtraffic reads what root wrote, and the user vmtraffic may take over from root. Harmless where we may not: then we are that
   // user.
@@ -372,8 +376,8 @@ Status publish(const std::filesystem::path& directory, const EncodedSnapshot& sn
   pieces.push_back({const_cast<std::byte*>(layout.front.data()), layout.front.size()});
   for (const EncodedPart* part : layout.parts) pieces.push_back({const_cast<std::uint8_t*>(part->bytes.data()), part->bytes.size()});
   Status written = write_all(file.get(), std::move(pieces), path);
-  if (written.ok() && renameat(dir.get(), kTemporary, dir.get(), kSnapshotFileName) != 0) written = system_error(errno, "write", path);
-  if (!written) unlinkat(dir.get(), kTemporary, 0);
+  if (written.ok() && renameat(descriptor, kTemporary, descriptor, kSnapshotFileName) != 0) written = system_error(errno, "write", path);
+  if (!written) unlinkat(descriptor, kTemporary, 0);
   return written;
 }
 

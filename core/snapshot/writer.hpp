@@ -92,6 +92,9 @@ std::vector<std::byte> encode(const SnapshotContent& content);
 // For tests and fuzzing: makes the checksums of a file's octets fit them again, so that what stands behind the checksums is reached.
 void reseal(std::vector<std::byte>& file);
 
+// The same into a directory that is open already and was judged by whoever opened it; `directory` names it in errors.
+Status publish_into(int descriptor, const std::filesystem::path& directory, const EncodedSnapshot& snapshot);
+
 // Publishes `directory`/snapshot: writes a new file (0640, owner and group of the directory when we may) and renames it.
 Status publish(const std::filesystem::path& directory, const EncodedSnapshot& snapshot);
 

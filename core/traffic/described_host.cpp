@@ -8,7 +8,7 @@
 namespace vmtraffic {
 namespace {
 
-constexpr std::size_t kMaxGuests = 4096, kMaxPorts = 16'384, kMaxAdapters = 4096, kMaxMacs = 64;
+constexpr std::size_t kMaxGuests = 4096, kMaxPorts = 16'384, kMaxAdapters = 4096, kMaxMacs = 64, kMaxVnics = 8192;
 constexpr std::size_t kMaxName = 255;
 
 // hsflowd tells of everything each 20 or 30 seconds.
@@ -16,7 +16,7 @@ constexpr Nanoseconds kForgetGuestAfter = 180 * kSecond;
 constexpr Nanoseconds kCountersLast = 180 * kSecond;
 
 constexpr std::uint32_t kLogicalEntity = 3;
-constexpr std::uint32_t kLeastVotes = 8;
+constexpr std::uint32_t kLeastVotes = 8, kMostVotes = 64;  // so that a port that is given to another is known soon
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
 constexpr std::uint64_t kOctetsPerKib = 1024;
 
@@ -57,8 +57,11 @@ struct DescribedHost::Description {
   void operator()(const Other&) {}
 };
 
-DescribedHost::DescribedHost(const IpAddress& agent, FlowLedger::Limits limits, const std::vector<NamedNetwork>& networks)
-    : agent_(agent), inventory_(std::make_shared<const Inventory>()), flows_(limits, networks) {}
+DescribedHost::DescribedHost(const IpAddress& agent, FlowLedger::Limits limits, const std::vector<NamedNetwork>& networks,
+                             std::size_t& vnics_left)
+    : vnics_left_(vnics_left), agent_(agent), inventory_(std::make_shared<const Inventory>()), flows_(limits, networks) {}
+
+DescribedHost::~DescribedHost() { vnics_left_ += vnics_; }
 
 bool DescribedHost::describes(const sflow::CounterSample& sample) {
   sflow::DecodeCounters unused;
@@ -117,6 +120,15 @@ void DescribedHost::describe_guest(const sflow::DataSource& source, const Descri
       domain.vnics.push_back(std::move(vnic));
     });
   }
+  const auto known = guests_.find(source);
+  const std::size_t before = known == guests_.end() ? 0 : known->second.domain.vnics.size();
+  const std::size_t added = domain.vnics.size() - std::min(before, domain.vnics.size());
+  if (added > vnics_left_ || vnics_ + added > kMaxVnics) {
+    ++refused_;
+    return;
+  }
+  vnics_ = vnics_ + domain.vnics.size() - before;
+  vnics_left_ = vnics_left_ + before - domain.vnics.size();
   Guest& guest = guests_[source];
   guest.described = now;
   if (said.cpu && said.cpu->cpu_time_ms) guest.cpu_time_ns = std::uint64_t{*said.cpu->cpu_time_ms} * kNanosecondsPerMillisecond;
@@ -145,7 +157,11 @@ void DescribedHost::count(std::uint32_t if_index, const Description& said, Nanos
     changed_ = true;
   }
   const bool first = port->taken == 0;
-  const bool anew = !first && (c.in_octets.value_or(0) < port->values[kTxOctets] || c.out_octets.value_or(0) < port->values[kRxOctets]);
+  const auto fell = [&](const sflow::Counter64& v, Metric m) { return !first && v && *v < port->values[m]; };
+  const bool anew = fell(c.in_octets, kTxOctets) || fell(c.out_octets, kRxOctets);
+  // Two agents of one host may tell of one port, the one from what it knew a moment ago: a link that was made anew begins far below.
+  const auto nearly = [&](const sflow::Counter64& v, Metric m) { return !v || *v >= port->values[m] / 2; };
+  if (anew && now - port->taken < kCountersLast && nearly(c.in_octets, kTxOctets) && nearly(c.out_octets, kRxOctets)) return;
   const auto widened = [&](Metric metric, std::size_t direction, const std::optional<std::uint64_t>& packets) {
     if (!packets) return;
     const auto raw = static_cast<std::uint32_t>(*packets);
@@ -167,36 +183,37 @@ void DescribedHost::count(std::uint32_t if_index, const Description& said, Nanos
   plain(kRxErrors, c.out_errors);
   plain(kTxDrops, c.in_discards);
   plain(kRxDrops, c.out_discards);
-  port->taken = now;
+  port->taken = port->heard = now;
   port->given = false;
   flows_.port_told(if_index, now);
 }
 
-void DescribedHost::vote(std::uint32_t if_index, const MacAddress& mac) {
+void DescribedHost::vote(std::uint32_t if_index, const MacAddress& mac, Nanoseconds now) {
   Port* port = port_of(if_index);
   if (port == nullptr) return;
-  if (port->votes == 0) port->mac = mac;
-  port->votes = port->mac == mac ? port->votes + 1 : port->votes - 1;
+  port->heard = now;
+  if (port->votes == 0 && port->mac != mac) port->mac = mac, port->known = false;
+  port->votes = port->mac == mac ? std::min(port->votes + 1, kMostVotes) : port->votes - 1;
   // Which port is whose shows early; from then on only a change of it matters.
-  if (port->votes == kLeastVotes) changed_ = true;
+  if (port->votes >= kLeastVotes && !std::exchange(port->known, true)) changed_ = true;
 }
 
 bool DescribedHost::take(const SampledPacket& sample, Nanoseconds now) {
   last_ = now;
   const Frame& frame = sample.packet->outer;
-  if (sample.input != 0 && frame.ethernet && !guests_.empty()) vote(sample.input, frame.ethernet->src);
+  if (sample.input != 0 && frame.ethernet && !guests_.empty()) vote(sample.input, frame.ethernet->src, now);
   return flows_.take(sample, now);
 }
 
-std::uint32_t DescribedHost::port_of_vnic(const MacAddress& mac) const {
-  MacAddress tap = mac;
-  tap.octets[0] = kTapOctet;
-  if (const auto found = adapters_.find(tap); found != adapters_.end()) return found->second;
-  std::uint32_t best = 0, votes = kLeastVotes - 1;
+// By the MACs that packets came with. Two ports with one MAC: somebody sends from another's, and nobody can say who.
+DescribedHost::PortByMac DescribedHost::ports_by_mac() const {
+  PortByMac out;
   for (const auto& [if_index, port] : ports_) {
-    if (port.mac == mac && port.votes > votes) best = if_index, votes = port.votes;
+    if (!port.known) continue;
+    const auto [at, is_new] = out.try_emplace(port.mac.number(), if_index);
+    if (!is_new) at->second = 0;
   }
-  return best;
+  return out;
 }
 
 void DescribedHost::rebuild() {
@@ -208,7 +225,14 @@ void DescribedHost::rebuild() {
   for (const Domain& d : next.domains) {
     for (const Vnic& v : d.vnics) ++seen[v.mac];
   }
-  if_indexes_.clear();
+  const PortByMac by_mac = ports_by_mac();
+  const auto port_of_vnic = [&](MacAddress mac) {
+    const auto learnt = by_mac.find(mac.number());
+    mac.octets[0] = kTapOctet;
+    const auto tap = adapters_.find(mac);
+    return tap != adapters_.end() ? tap->second : learnt != by_mac.end() ? learnt->second : 0;
+  };
+  const std::vector<std::uint32_t> before = std::exchange(if_indexes_, {});
   for (Domain& d : next.domains) {
     for (Vnic& v : d.vnics) {
       const std::uint32_t port = seen[v.mac] == 1 ? port_of_vnic(v.mac) : 0;
@@ -216,17 +240,43 @@ void DescribedHost::rebuild() {
       if (const auto found = ports_.find(port); port != 0 && found != ports_.end()) v.tap = found->second.name;
     }
   }
-  for (auto& [if_index, port] : ports_) port.given = false;  // rows are others now
   guest_of_.clear();
   for (const auto& [source, guest] : guests_) guest_of_.try_emplace(guest.domain.uuid, &guest);
   flows_.set_inventory(next, if_indexes_);
   moved_from_ = ledger_.set_inventory(next);
+  // A reading that a row has had is not its next one; one that is new to its row is.
+  for (std::size_t row = 0; row < if_indexes_.size(); ++row) {
+    if (moved_from_[row] != kNewRow && before[moved_from_[row]] == if_indexes_[row]) continue;
+    if (const auto port = ports_.find(if_indexes_[row]); port != ports_.end()) port->second.given = false;
+  }
   inventory_ = std::make_shared<const Inventory>(std::move(next));
   ++generation_;
 }
 
+void DescribedHost::forget(Nanoseconds now) {
+  for (auto guest = guests_.begin(); guest != guests_.end();) {
+    if (now - guest->second.described <= kForgetGuestAfter) {
+      ++guest;
+      continue;
+    }
+    vnics_ -= guest->second.domain.vnics.size();
+    vnics_left_ += guest->second.domain.vnics.size();
+    guest = guests_.erase(guest);
+    changed_ = true;
+  }
+  // A VM that was started again has another port; the old one says nothing any more.
+  for (auto port = ports_.begin(); port != ports_.end();) {
+    if (now - port->second.heard <= kCountersLast) {
+      ++port;
+      continue;
+    }
+    changed_ = changed_ || port->second.known;
+    ports_.erase(port++);
+  }
+}
+
 void DescribedHost::tick(Nanoseconds now) {
-  changed_ = std::erase_if(guests_, [&](const auto& entry) { return now - entry.second.described > kForgetGuestAfter; }) > 0 || changed_;
+  forget(now);
   moved_from_.clear();
   if (std::exchange(changed_, false)) rebuild();
   steps_ = ledger_.sample(take_readings(now), now);

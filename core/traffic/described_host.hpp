@@ -26,7 +26,11 @@ namespace vmtraffic {
 
 class DescribedHost {
  public:
-  DescribedHost(const IpAddress& agent, FlowLedger::Limits limits, const std::vector<NamedNetwork>& networks);
+  // `vnics_left`: how many more may be described, of all hosts together.
+  DescribedHost(const IpAddress& agent, FlowLedger::Limits limits, const std::vector<NamedNetwork>& networks, std::size_t& vnics_left);
+  ~DescribedHost();
+  DescribedHost(const DescribedHost&) = delete;
+  DescribedHost& operator=(const DescribedHost&) = delete;
 
   // True for what only an agent on a hypervisor says: a description of a host or of a VM.
   static bool describes(const sflow::CounterSample& sample);
@@ -73,17 +77,23 @@ class DescribedHost {
     // Of the MAC that its samples come with: Boyer and Moore's candidate.
     MacAddress mac;
     std::uint32_t votes{0};
+    bool known{false};     // the candidate has had enough votes
+    Nanoseconds heard{0};  // counters or samples
   };
   struct Description;  // what one counter sample says
   void describe_host(const Description& said);
   void describe_guest(const sflow::DataSource& source, const Description& said, Nanoseconds now);
   void count(std::uint32_t if_index, const Description& said, Nanoseconds now);
-  void vote(std::uint32_t if_index, const MacAddress& mac);
+  void vote(std::uint32_t if_index, const MacAddress& mac, Nanoseconds now);
+  void forget(Nanoseconds now);
   Port* port_of(std::uint32_t if_index);
-  std::uint32_t port_of_vnic(const MacAddress& mac) const;
+  using PortByMac = absl::flat_hash_map<std::uint64_t, std::uint32_t>;
+  PortByMac ports_by_mac() const;
   void rebuild();
   std::vector<LinkReading> take_readings(Nanoseconds now);
 
+  std::size_t& vnics_left_;
+  std::size_t vnics_{0};  // described
   IpAddress agent_;
   std::string name_;
   Nanoseconds last_{0};

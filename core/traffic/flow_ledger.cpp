@@ -11,6 +11,9 @@ namespace {
 // Names of bridges and networks: when so many came and went, numbering begins anew, and what was learnt in the old numbers ages out.
 constexpr std::size_t kMaxNetworks = 65'536;
 
+constexpr std::uint64_t kAllTellAddresses = 64;
+constexpr std::uint32_t kOneTellsAddress = 8;
+
 constexpr std::uint32_t kAmbiguous = std::numeric_limits<std::uint32_t>::max();
 
 // First octets from which on an address is not one host's.
@@ -199,6 +202,8 @@ void FlowLedger::learn(const SampledPacket& sample, const Side& side, const Fram
   if (!frame.ethernet || frame.ethernet->src != flows.key.mac) return;
   if (side.by == AttributedBy::kPort && sample.vni) flows.vni = sample.vni;
   if (frame.arp && frame.arp->sender_mac != flows.key.mac) return;  // it answers for another
+  // Of IP packets one in a few is enough to know an address, as long as they are many.
+  if (!frame.arp && flows.all.total[1].samples > kAllTellAddresses && ++flows.learning % kOneTellsAddress != 0) return;
   const IpAddress& address = frame.arp ? frame.arp->sender_ip : frame.ip ? frame.ip->src : IpAddress{};
   const bool is_one_hosts = address.known() && address != IpAddress{.version = address.version} &&
                             address.octets[0] < (address.version == 4 ? kMulticast4 : kMulticast6);

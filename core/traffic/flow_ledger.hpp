@@ -180,6 +180,7 @@ struct VnicFlows {
   TcpSums tcp, tcp_previous;
   // Source addresses of what it sends with its own MAC. More of them than fit in one period: it forwards for others, and they are not its.
   HeavyTable<ScopedAddress, std::uint32_t> addresses;
+  std::uint32_t learning{0};        // packets that could have told one, since there were enough
   std::uint64_t evicted_before{0};  // of `addresses`, when the period began
   bool forwards{false};             // in the period before
   Nanoseconds port_told{0};         // when an agent on this host told last of its port's counters

@@ -213,7 +213,9 @@ class View {
     const VnicFlows& flows = ledger.flows(row);
     const Metric metric = d == Direction::kRx ? kRxOctets : kTxOctets;
     const auto& before = flows.exact_previous[static_cast<std::size_t>(d)];
-    if (!before || (totals.present >> metric & 1) == 0 || totals.total[metric] < *before + kLeastForCoverage) return -1;
+    if (!before || (totals.present >> metric & 1) == 0 || totals.total[metric] < *before ||
+        totals.total[metric] - *before < kLeastForCoverage)
+      return -1;
     // Since the counters began anew they say nothing about what went before.
     if (totals.discontinuity_boottime > ledger.recent_since()) return -1;
     if (flows.all.recent(d).samples == 0) return flows.elected[static_cast<std::size_t>(d)].agent == 0 ? -1.0F : 0.0F;

@@ -44,7 +44,11 @@ SequenceTracker::Arrival SequenceTracker::take(std::uint32_t sequence, bool rest
     return Arrival::kRestart;
   }
   if (is_ahead) {
-    for (std::uint32_t i = 1; i < std::min(ahead, kWindow + 1); ++i) seen_.reset((highest_ + i) % kWindow);
+    if (ahead >= kWindow) {
+      seen_.reset();
+    } else {
+      for (std::uint32_t i = 1; i < ahead; ++i) seen_.reset((highest_ + i) % kWindow);
+    }
     seen_.set(sequence % kWindow);
     counts_.lost += ahead - 1;
     ++counts_.received;

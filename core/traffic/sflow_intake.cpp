@@ -105,6 +105,7 @@ Sampled records_of(const sflow::Records& records, const PacketFormat& format, sf
 struct SflowIntake::Source {
   SequenceTracker sequence;
   SamplingRate rate;
+  Nanoseconds last{0};
   std::optional<std::uint32_t> drops;  // as told last
   std::uint32_t drops_since(std::uint32_t told);
   void begin_anew() {
@@ -136,7 +137,8 @@ struct SflowIntake::Agent {
   absl::flat_hash_map<SourceKey, std::unique_ptr<Source>> sources;
 };
 
-SflowIntake::SflowIntake(SflowIntakeOptions options) : options_(std::move(options)), ledger_(options_.limits, options_.networks) {
+SflowIntake::SflowIntake(SflowIntakeOptions options)
+    : options_(std::move(options)), ledger_(options_.limits, options_.networks), vnics_left_(options_.max_described_vnics) {
   format_.vxlan_ports = options_.vxlan_ports;
   format_.geneve_ports = options_.geneve_ports;
 }
@@ -145,8 +147,8 @@ SflowIntake::~SflowIntake() = default;
 
 bool SflowIntake::allowed(const IpAddress& agent) const { return options_.agents.empty() || contains(options_.agents, agent); }
 
-SflowIntake::Agent* SflowIntake::agent_of(const sflow::Datagram& datagram, Nanoseconds now) {
-  const AgentKey key{datagram.agent, datagram.sub_agent};
+SflowIntake::Agent* SflowIntake::agent_of(const sflow::Datagram& datagram, bool local, Nanoseconds now) {
+  const AgentKey key{datagram.agent, datagram.sub_agent, local};
   if (const auto found = agents_.find(key); found != agents_.end()) return places_[found->second].get();
   if (agents_.size() >= options_.max_agents) {
     ++agents_refused_;
@@ -160,21 +162,27 @@ SflowIntake::Agent* SflowIntake::agent_of(const sflow::Datagram& datagram, Nanos
   Agent& agent = *places_[place];
   agent.address = datagram.agent;
   agent.sub_agent = datagram.sub_agent;
+  agent.local = local;
   agent.number = place + 1;
   agent.first = now;
   agents_.emplace(key, place);
   return &agent;
 }
 
-SflowIntake::Source* SflowIntake::source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source) {
+SflowIntake::Source* SflowIntake::source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source, Nanoseconds now) {
   const SourceKey key{kind, source};
-  if (const auto found = agent.sources.find(key); found != agent.sources.end()) return found->second.get();
-  if (sources_ >= options_.max_data_sources) {
+  if (const auto found = agent.sources.find(key); found != agent.sources.end()) {
+    found->second->last = now;
+    return found->second.get();
+  }
+  if (sources_ >= options_.max_data_sources || agent.sources.size() >= options_.max_data_sources_per_agent) {
     ++sources_refused_;
     return nullptr;
   }
   ++sources_;
-  return agent.sources.emplace(key, std::make_unique<Source>()).first->second.get();
+  Source& made = *agent.sources.emplace(key, std::make_unique<Source>()).first->second;
+  made.last = now;
+  return &made;
 }
 
 void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, Nanoseconds now) {
@@ -184,7 +192,8 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
     ++agents_denied_;
     return;
   }
-  Agent* agent = agent_of(*datagram, now);
+  const bool local = options_.local_agents.empty() ? sent_here : contains(options_.local_agents, datagram->agent);
+  Agent* agent = agent_of(*datagram, local, now);
   if (agent == nullptr) return;
   switch (agent->datagrams.take(datagram->sequence, datagram->uptime_ms, now)) {
     case SequenceTracker::Arrival::kDuplicate:
@@ -202,14 +211,13 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
       break;
   }
   agent->sender = sender;
-  agent->local = options_.local_agents.empty() ? sent_here : contains(options_.local_agents, datagram->agent);
   agent->last = now;
   sflow::SampleReader samples(*datagram, decoded_);
   while (const auto next = samples.next()) std::visit([&](const auto& s) { this->sample(*agent, s, now); }, *next);
 }
 
 void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseconds now) {
-  Source* source = source_of(agent, kFlow, sample.source);
+  Source* source = source_of(agent, kFlow, sample.source, now);
   if (source == nullptr) return;
   // Late ones are samples like others; a number that comes again in another datagram is an agent's own fault, and its packet is real.
   if (source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kRestart) source->begin_anew();
@@ -237,10 +245,10 @@ void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseco
 // To the host that the agent is on, to those of whose VMs a switch on the way tells, and to this one.
 void SflowIntake::account(const Agent& agent, const SampledPacket& packet, Nanoseconds now) {
   bool attributed = false;
-  if (const auto own = hosts_.find(agent.address); own != hosts_.end()) {
+  if (DescribedHost* own = own_host(agent)) {
     SampledPacket there = packet;
     there.ports_are_ours = true;
-    own->second->take(there, now);
+    own->take(there, now);
     attributed = true;  // or counted there as nobody's
   } else if (!hosts_.empty() && packet.packet->innermost().ethernet) {
     const Ethernet& ethernet = *packet.packet->innermost().ethernet;
@@ -258,6 +266,12 @@ DescribedHost* SflowIntake::host(const IpAddress& agent) {
   return found == hosts_.end() ? nullptr : found->second.get();
 }
 
+// The described host that the agent is on. Of this host libvirt tells, whatever an agent elsewhere calls itself.
+DescribedHost* SflowIntake::own_host(const Agent& agent) {
+  if (hosts_.empty() || (agent.local && options_.hosts == SflowIntakeOptions::Hosts::kOthers)) return nullptr;
+  return host(agent.address);
+}
+
 // Made when an agent says what only an agent on a hypervisor says.
 DescribedHost* SflowIntake::host_of(const Agent& agent) {
   if (agent.local && options_.hosts == SflowIntakeOptions::Hosts::kOthers) return nullptr;
@@ -268,37 +282,40 @@ DescribedHost* SflowIntake::host_of(const Agent& agent) {
   }
   FlowLedger::Limits limits = options_.limits;
   limits.conversations = options_.conversations_per_host;
-  return hosts_.emplace(agent.address, std::make_unique<DescribedHost>(agent.address, limits, options_.networks)).first->second.get();
+  return hosts_.emplace(agent.address, std::make_unique<DescribedHost>(agent.address, limits, options_.networks, vnics_left_))
+      .first->second.get();
 }
 
 void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds now) {
-  Source* source = source_of(agent, kCounter, sample.source);
+  Source* source = source_of(agent, kCounter, sample.source, now);
   if (source == nullptr) return;
-  source->sequence.take(sample.sequence);
+  // One that was overtaken has older counters than are known.
+  const bool late = source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kLate;
   ++agent.counter_samples;
   if (agent.local && sample.source.source_class == kInterfaces) ledger_.port_told(sample.source.index, now);
-  DescribedHost* host = this->host(agent.address);
-  if (host == nullptr && DescribedHost::describes(sample)) host = host_of(agent);
-  if (host != nullptr) return host->take(sample, decoded_, now);
+  DescribedHost* host = own_host(agent);
+  const bool may_describe = host == nullptr && sample.source.source_class != kInterfaces;  // almost all are of ports
+  if (may_describe && DescribedHost::describes(sample)) host = host_of(agent);
+  if (host != nullptr && !late) return host->take(sample, decoded_, now);
   sflow::CounterRecordReader reader(sample.records, decoded_);
   while (reader.next()) continue;  // counted, and nobody's
 }
 
 void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now) {
-  Source* source = source_of(agent, kDiscard, sample.source);
+  Source* source = source_of(agent, kDiscard, sample.source, now);
   if (source == nullptr) return;
   if (source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kRestart) source->begin_anew();
   agent.discard_drops += source->drops_since(sample.drops);
   ++agent.discarded_packets;
   const Sampled s = records_of(sample.records, format_, decoded_);
   if (!s.usable()) return;
-  const bool elsewhere = hosts_.contains(agent.address);
-  FlowLedger& ledger = elsewhere ? host(agent.address)->flows() : ledger_;
+  DescribedHost* elsewhere = own_host(agent);
+  FlowLedger& ledger = elsewhere != nullptr ? elsewhere->flows() : ledger_;
   ledger.drop({.packet = &*s.packet,
                .octets = s.octets,
                .scale = 1,
                .agent = agent.number,
-               .ports_are_ours = agent.local || elsewhere,
+               .ports_are_ours = agent.local || elsewhere != nullptr,
                .input = if_index_of(sample.input),
                .output = if_index_of(sample.output),
                .vni = s.vni,
@@ -324,14 +341,29 @@ void SflowIntake::index_hosts() {
   }
 }
 
+// Taps come and go, and each is a data source under a new ifIndex.
+void SflowIntake::forget_sources(Agent& agent, Nanoseconds now) {
+  for (auto source = agent.sources.begin(); source != agent.sources.end();) {
+    if (now - source->second->last <= options_.forget_agent_after) {
+      ++source;
+      continue;
+    }
+    if (source->first.kind == kFlow) agent.samples_before += source->second->sequence.counts();
+    agent.sources.erase(source++);
+    --sources_;
+  }
+}
+
 void SflowIntake::forget_agents(Nanoseconds now) {
   std::erase_if(hosts_, [&](const auto& entry) { return now - entry.second->last() > options_.forget_agent_after; });
   for (auto& agent : places_) {
-    if (agent == nullptr || now - agent->last <= options_.forget_agent_after) continue;
+    if (agent == nullptr) continue;
+    forget_sources(*agent, now);
+    if (now - agent->last <= options_.forget_agent_after) continue;
     lost_ += agent->datagrams.counts().lost;
     restarts_ += agent->datagrams.counts().restarts;
     sources_ -= agent->sources.size();
-    agents_.erase({agent->address, agent->sub_agent});
+    agents_.erase({agent->address, agent->sub_agent, agent->local});
     ledger_.forget_agent(agent->number);
     agent.reset();
   }
@@ -347,7 +379,9 @@ std::vector<AgentStatus> SflowIntake::agents() const {
     s.sub_agent = agent->sub_agent;
     s.sender = agent->sender.text();
     s.local = agent->local;
-    if (const auto host = hosts_.find(agent->address); host != hosts_.end()) s.host = host->second->name();
+    const auto host = hosts_.find(agent->address);
+    const bool is_here = agent->local && options_.hosts == SflowIntakeOptions::Hosts::kOthers;
+    if (!is_here && host != hosts_.end()) s.host = host->second->name();
     s.first = agent->first;
     s.last = agent->last;
     s.uptime_ms = agent->datagrams.uptime_ms();

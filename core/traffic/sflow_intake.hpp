@@ -31,12 +31,14 @@ struct SflowIntakeOptions {
   std::vector<NamedNetwork> networks{};
   std::vector<std::uint16_t> vxlan_ports{4789}, geneve_ports{6081};
   FlowLedger::Limits limits{};
-  std::size_t max_agents{4096};          // sub-agents
-  std::size_t max_data_sources{65'536};  // of all agents
+  std::size_t max_agents{4096};                    // sub-agents
+  std::size_t max_data_sources{65'536};            // of all agents
+  std::size_t max_data_sources_per_agent{16'384};  // so that one leaves room for the others
   Nanoseconds forget_agent_after{3600 * kSecond};
   // Whether hosts that agents describe are kept: all but this one, which libvirt tells of; or this one too, where there is no libvirt.
   enum class Hosts { kOthers, kAll } hosts{Hosts::kOthers};
   std::size_t max_hosts{2048};
+  std::size_t max_described_vnics{131'072};  // of all of them
   std::uint32_t conversations_per_host{4096};
 };
 
@@ -68,8 +70,9 @@ class SflowIntake {
  private:
   struct Agent;
   struct Source;
-  Agent* agent_of(const sflow::Datagram& datagram, Nanoseconds now);
-  Source* source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source);
+  Agent* agent_of(const sflow::Datagram& datagram, bool local, Nanoseconds now);
+  Source* source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source, Nanoseconds now);
+  DescribedHost* own_host(const Agent& agent);
   void sample(Agent& agent, const sflow::FlowSample& sample, Nanoseconds now);
   void sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds now);
   void sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now);
@@ -77,6 +80,7 @@ class SflowIntake {
   DescribedHost* host_of(const Agent& agent);
   void account(const Agent& agent, const SampledPacket& packet, Nanoseconds now);
   void forget_agents(Nanoseconds now);
+  void forget_sources(Agent& agent, Nanoseconds now);
   void index_hosts();
 
   SflowIntakeOptions options_;
@@ -85,15 +89,17 @@ class SflowIntake {
   struct AgentKey {
     IpAddress address;
     std::uint32_t sub_agent{0};
+    bool local{false};  // nobody elsewhere is taken for an agent on this host by naming its address
     friend bool operator==(const AgentKey&, const AgentKey&) = default;
     template <class H>
     friend H AbslHashValue(H h, const AgentKey& k) {
-      return H::combine(std::move(h), k.address, k.sub_agent);
+      return H::combine(std::move(h), k.address, k.sub_agent, k.local);
     }
   };
   absl::flat_hash_map<AgentKey, std::uint32_t> agents_;  // their places
   std::vector<std::unique_ptr<Agent>> places_;           // number - 1; nothing: forgotten
   std::size_t sources_{0};
+  std::size_t vnics_left_;  // of max_described_vnics
   std::map<IpAddress, std::unique_ptr<DescribedHost>> hosts_;
   absl::flat_hash_map<std::uint64_t, DescribedHost*> host_by_mac_;  // of its vNICs
   sflow::DecodeCounters decoded_;

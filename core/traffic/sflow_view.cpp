@@ -13,6 +13,7 @@ namespace {
 HostView host_view(const DescribedHost& host, Nanoseconds now, std::uint32_t top) {
   HostView out;
   out.agent = host.agent();
+  out.source = &host;
   out.name = host.name().empty() ? host.agent().text() : host.name();
   out.last = host.last();
   out.generation = host.generation();

@@ -16,8 +16,9 @@ namespace vmtraffic {
 // Another host, as its agents describe it (see DescribedHost).
 struct HostView {
   IpAddress agent;
-  std::string name;     // its address where it has none
-  Nanoseconds last{0};  // when it was heard last
+  const void* source{nullptr};  // whose view it is: another's rows are other rows, whatever their number
+  std::string name;             // its address where it has none
+  Nanoseconds last{0};          // when it was heard last
   std::uint64_t generation{0};
   std::shared_ptr<const Inventory> inventory;
   std::vector<std::uint32_t> moved_from;

@@ -1,5 +1,6 @@
 #include "core/wire/sflow.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vmtraffic::sflow {
@@ -108,19 +109,19 @@ struct Known<std::variant<Structures...>> {
   static_assert(ordered(), "the list goes by number, and each number is there once");
 
   template <class One>
-  static bool read_one(std::uint32_t format, ByteReader& body, std::optional<Record>& record) {
-    if (format != One::kStructure.format) return false;
+  static void read_one(ByteReader& body, std::optional<Record>& record) {
     One& read = record.emplace().template emplace<One>();
     FieldReader fields(body);
     One::fields(read, fields);
-    return true;
   }
+  using Read = void (*)(ByteReader&, std::optional<Record>&);
+  static constexpr std::array<Read, sizeof...(Structures)> readers{read_one<Structures>...};
 
-  // Nothing: no structure of ours. A body too short for its structure has failed.
-  static std::optional<Record> read(std::uint32_t format, ByteReader& body) {
-    std::optional<Record> record;
-    (void)(read_one<Structures>(format, body, record) || ...);
-    return record;
+  // Left without a record: no structure of ours. A body too short for its structure has failed.
+  static void read(std::uint32_t format, ByteReader& body, std::optional<Record>& record) {
+    const auto* found =
+        std::lower_bound(list.begin(), list.end(), format, [](const Structure& s, std::uint32_t f) { return s.format < f; });
+    if (found != list.end() && found->format == format) readers[static_cast<std::size_t>(found - list.begin())](body, record);
   }
 };
 
@@ -199,7 +200,7 @@ std::optional<Record> RecordReader<Record>::next() {
       return std::nullopt;
     }
     std::optional<Record> record;
-    if (tag.enterprise == 0) record = Known<Record>::read(tag.format, body);
+    if (tag.enterprise == 0) Known<Record>::read(tag.format, body, record);
     if (!record) {
       ++counters_.records_unknown;
     } else if (!body.ok()) {

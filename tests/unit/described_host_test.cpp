@@ -69,8 +69,8 @@ Bytes interface_counters(std::uint32_t if_index, std::uint64_t in_octets, std::u
 // One sFlow agent with its sequence numbers.
 class Agent {
  public:
-  Agent(SflowIntake& intake, const IpAddress& address, std::uint32_t sub_agent)
-      : intake_(intake), address_(address), sub_agent_(sub_agent) {}
+  Agent(SflowIntake& intake, const IpAddress& address, std::uint32_t sub_agent, bool sent_here = false)
+      : intake_(intake), address_(address), sub_agent_(sub_agent), sent_here_(sent_here) {}
 
   void counters(std::uint32_t source, std::initializer_list<Bytes> records, Nanoseconds now = kNow) {
     Bytes body = Bytes().u32(++samples_).u32(source).u32(static_cast<std::uint32_t>(records.size()));
@@ -93,12 +93,13 @@ class Agent {
     for (std::size_t i = 0; i < 4; ++i) datagram.u8(address_.octets[i]);
     datagram.u32(sub_agent_).u32(++sequence_).u32(1000).u32(1);
     datagram.add(record(format, sample));
-    intake_.take(datagram.octets(), address_, false, now);
+    intake_.take(datagram.octets(), address_, sent_here_, now);
   }
 
   SflowIntake& intake_;
   IpAddress address_;
   std::uint32_t sub_agent_, sequence_{0}, samples_{0}, packets_{0};
+  bool sent_here_;
 };
 
 const Bytes kWeb = mac(0x52, 1), kDb = mac(0x52, 2), kOutside = mac(0x00, 9);
@@ -168,13 +169,83 @@ TEST_F(DescribedHostTest, AnotherPortIsThatWhereMostOfItsPacketsComeFrom) {
   describe();
   intake_.tick(kNow, {});
   for (int i = 0; i < 20; ++i) ovs_.packet(8, 2, kDb, kOutside);
-  for (int i = 0; i < 9; ++i) ovs_.packet(9, 2, kDb, kOutside);  // somebody who sends from db's address, less often
+  for (int i = 0; i < 5; ++i) ovs_.packet(9, 2, kDb, kOutside);  // somebody who sends from db's address, now and then
   ovs_.counters(8, {interface_counters(8, 100, 1, 200, 2)});
   intake_.tick(kNow, {});
   intake_.tick(kNow, {});
   EXPECT_EQ(host().totals()[1].total[kTxOctets], 100U);
   ovs_.packet(8, 2, kDb, kOutside);
   EXPECT_EQ(host().flows().flows(1).elected[1].by, AttributedBy::kPort);
+}
+
+TEST_F(DescribedHostTest, TwoPortsWithOneMacAreNobodys) {
+  describe();
+  intake_.tick(kNow, {});
+  for (int i = 0; i < 20; ++i) ovs_.packet(8, 2, kDb, kOutside);
+  for (int i = 0; i < 40; ++i) ovs_.packet(9, 2, kDb, kOutside);  // more than db itself
+  ovs_.counters(8, {interface_counters(8, 100, 1, 200, 2)});
+  ovs_.counters(9, {interface_counters(9, 300, 3, 400, 4)});
+  intake_.tick(kNow, {});
+  intake_.tick(kNow, {});
+  EXPECT_EQ(host().totals()[1], VnicTotals{});
+}
+
+TEST_F(DescribedHostTest, AVmThatIsStartedAgainHasItsNewPort) {
+  describe();
+  intake_.tick(kNow, {});
+  for (int i = 0; i < 1000; ++i) ovs_.packet(8, 2, kDb, kOutside);
+  intake_.tick(kNow, {});
+  const Nanoseconds later = kNow + 170 * kSecond;
+  describe(later);
+  for (int i = 0; i < 10; ++i) ovs_.packet(31, 2, kDb, kOutside, later);
+  intake_.tick(kNow + 200 * kSecond, {});  // port 8 has been silent for so long
+  ovs_.counters(31, {interface_counters(31, 100, 1, 200, 2)}, kNow + 201 * kSecond);
+  intake_.tick(kNow + 202 * kSecond, {});
+  EXPECT_EQ(host().totals()[1].total[kTxOctets], 100U);
+}
+
+// Two agents of one host tell of one port, the one from what it knew a moment ago.
+TEST_F(DescribedHostTest, OlderCountersAreNoNewBeginning) {
+  describe();
+  ovs_.counters(7, {interface_counters(7, 1000, 10, 2000, 20)});
+  intake_.tick(kNow, {});
+  hsflowd_.counters(7, {interface_counters(7, 990, 9, 1990, 19)});
+  intake_.tick(kNow + kSecond, {});
+  EXPECT_EQ(host().totals()[0].total[kTxOctets], 1000U);
+  ovs_.counters(7, {interface_counters(7, 10, 1, 20, 2)}, kNow + 2 * kSecond);  // the link was made anew
+  intake_.tick(kNow + 2 * kSecond, {});
+  EXPECT_EQ(host().totals()[0].total[kTxOctets], 1010U);
+  EXPECT_EQ(host().totals()[0].discontinuity_boottime, kNow + 2 * kSecond);
+}
+
+TEST_F(DescribedHostTest, WhatIsDescribedIsBounded) {
+  SflowIntakeOptions options;
+  options.max_described_vnics = 2;
+  SflowIntake intake(options);
+  Agent agent(intake, kAgent, 100'000);
+  agent.counters(0x0300'0001, {host_description("one", 1), adapters({{0, kWeb}, {0, kDb}})});
+  agent.counters(0x0300'0002, {host_description("two", 2), adapters({{0, kOutside}})});
+  intake.tick(kNow, {});
+  EXPECT_EQ(intake.host(kAgent)->inventory()->domains.size(), 1U);
+  EXPECT_EQ(intake.host(kAgent)->refused(), 1U);
+  agent.counters(0x0300'0001, {host_description("one", 1), adapters({{0, kWeb}})});  // makes room
+  agent.counters(0x0300'0002, {host_description("two", 2), adapters({{0, kOutside}})});
+  intake.tick(kNow, {});
+  EXPECT_EQ(intake.host(kAgent)->inventory()->domains.size(), 2U);
+}
+
+// A sender elsewhere that names this host's agent as itself.
+TEST_F(DescribedHostTest, NobodyElsewhereIsTakenForThisHostsAgent) {
+  SflowIntake intake{{}};
+  Agent impostor(intake, kAgent, 0);
+  impostor.counters(0x0200'0001, {host_description("evil", 0x66)});
+  EXPECT_EQ(intake.agents().size(), 1U);
+  Agent own(intake, kAgent, 0, true);
+  own.packet(1, 2, kWeb, kOutside);
+  intake.tick(kNow, {});
+  EXPECT_EQ(intake.agents().size(), 2U);
+  EXPECT_EQ(intake.host(kAgent)->flows().counts().samples, 0U);
+  EXPECT_EQ(intake.ledger().counts().samples, 1U);
 }
 
 TEST_F(DescribedHostTest, ASwitchInBetweenTellsOfItsVmsByTheirMacs) {

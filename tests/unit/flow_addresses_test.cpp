@@ -46,7 +46,7 @@ TEST_F(FlowLedgerTest, AddressesAreLearntFromWhatAVnicSendsWithItsOwnMac) {
 TEST_F(FlowLedgerTest, AVmThatForwardsForOthersHasNoAddresses) {
   const auto forwards = [&](std::uint8_t sources) {
     for (std::uint8_t i = 1; i <= sources; ++i) {
-      for (int twice = 0; twice < 2; ++twice) sampled(plain(tcp_frame(mac(1), mac(99), ip(10, 1, 0, i), kThere)), 11, 0);
+      for (int n = 0; n < 16; ++n) sampled(plain(tcp_frame(mac(1), mac(99), ip(10, 1, 0, i), kThere)), 11, 0);
     }
   };
   const auto period = [&] { ledger_.tick(now_ += 60 * kSecond, {}); };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/snapshot.hpp"
+#include "core/snapshot/host_files.hpp"
 #include "snapshot_fixture.hpp"
 
 namespace vmtraffic {
@@ -121,6 +122,32 @@ TEST_F(HostIndex, AHostIsFoundByNameAndByAddress) {
   EXPECT_EQ(find_host(directory_, "twin").error().text, "several hosts are called twin: name one by its agent's address");
   EXPECT_EQ(find_host(directory_, "hv-9").error().text,
             "no host hv-9 among the 3 known: hv-2 (10.0.0.2), twin (10.0.0.3), twin (10.0.0.4)");
+}
+
+// What a user who may write the runtime directory could put there for a collector that is root.
+TEST_F(HostIndex, NothingIsWrittenThroughALink) {
+  const std::filesystem::path elsewhere = directory_ / "elsewhere";
+  std::filesystem::create_directories(elsewhere);
+  std::filesystem::create_directories(directory_ / "hosts");
+  std::filesystem::permissions(directory_ / "hosts", std::filesystem::perms::owner_all);
+  std::filesystem::permissions(elsewhere, std::filesystem::perms::owner_all);
+  std::filesystem::create_symlink(elsewhere, directory_ / "hosts" / "10.0.0.7");
+  HostFiles files(directory_);
+  HostSnapshot bad, good;
+  bad.status = {"hv-7", "10.0.0.7", 0, 0, 0};
+  good.status = {"hv-8", "10.0.0.8", 0, 0, 0};
+  bad.snapshot.header = good.snapshot.header = small_snapshot().header;
+  const Status done = files.publish({bad, good}, small_snapshot().header);
+  EXPECT_FALSE(done.ok());
+  EXPECT_TRUE(std::filesystem::is_empty(elsewhere));
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "hosts" / "10.0.0.8" / "snapshot"));
+  EXPECT_EQ(*find_host(directory_, "hv-8"), directory_ / "hosts" / "10.0.0.8");
+  std::filesystem::remove_all(directory_ / "hosts" / "10.0.0.8");
+  EXPECT_FALSE(files.publish({bad, good}, small_snapshot().header).ok());
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "hosts" / "10.0.0.8" / "snapshot")) << "made again";
+  EXPECT_TRUE(files.publish({}, small_snapshot().header).ok());
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "hosts" / "10.0.0.8"));
+  EXPECT_TRUE(std::filesystem::is_empty(elsewhere));
 }
 
 TEST_F(HostIndex, WithoutOneNoHostIsKnown) {

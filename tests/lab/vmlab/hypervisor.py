@@ -68,12 +68,14 @@ class Hypervisor:
 
     def packets(self, name: str, to: str, count: int, rate: int = 100, octets: int = 1000) -> None:
         """`count` samples, one of `rate` packets each, of what the VM sends to the IPv4 address `to`, TCP port 443."""
+        for _ in range(count):
+            self.send(0, [self.flow_sample(name, to, rate, octets)])
+
+    def flow_sample(self, name: str, to: str, rate: int = 100, octets: int = 1000) -> tuple[int, bytes]:
         port, mac = self.guests[name]
         header = b"\x02\0\0\0\0\x01" + mac_octets(mac) + b"\x08\0"
         header += struct.pack("!BBHIBBH4s4s", 0x45, 0, octets - 14, 0, 64, 6, 0, socket.inet_aton("10.9.0.1"), socket.inet_aton(to))
         header += struct.pack("!HHIIBBHHH", 50000, 443, 1, 1, 0x50, 0x10, 1000, 0, 0) + b"\0\0"
-        for _ in range(count):
-            number = self.next(("flow", port))
-            flow = struct.pack("!8I", number, port, rate, number * rate, 0, port, 2, 1)
-            flow += record(1, struct.pack("!IIII", 1, octets + 4, 4, len(header)) + header)
-            self.send(0, [(1, flow)])
+        number = self.next(("flow", port))
+        flow = struct.pack("!8I", number, port, rate, number * rate, 0, port, 2, 1)
+        return 1, flow + record(1, struct.pack("!IIII", 1, octets + 4, 4, len(header)) + header)
