@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "core/probes/sflow_socket.hpp"
@@ -30,8 +31,8 @@ struct SflowListener::Shard {
 
   struct Socket {
     int fd{-1};
-    std::uint32_t dropped{0};  // by the kernel, as told last
-    std::string refused;       // why it is not open
+    std::uint32_t dropped{0};      // by the kernel, as told last
+    std::optional<Error> refused;  // why it is not open
   };
   std::vector<Socket> sockets;  // one for each address to listen on
   std::vector<IpAddress> own;   // this host's addresses
@@ -86,16 +87,16 @@ void SflowListener::State::open_sockets() {
     if (shards[0]->sockets[a].fd >= 0) continue;
     const IpAddress& address = options.listen[a];
     std::vector<int> opened;
-    std::string refused;
-    for (std::uint32_t t = 0; t < options.threads && refused.empty(); ++t) {
+    std::optional<Error> refused;
+    for (std::uint32_t t = 0; t < options.threads && !refused; ++t) {
       const auto fd = open_sflow_socket(address, options.port, options.threads, options.receive_buffer_kib);
       if (fd.ok()) {
         opened.push_back(*fd);
       } else {
-        refused = fd.error().text;
+        refused = fd.error();
       }
     }
-    if (!refused.empty()) {
+    if (refused) {
       for (const int fd : opened) close(fd);
       opened.clear();
     } else if (options.threads > 1) {
@@ -119,9 +120,8 @@ void SflowListener::State::judge() {
     const Shard::Socket& socket = shards[0]->sockets[a];
     if (socket.fd >= 0) ++open;
     // A host without IPv6 has no ::1, and nobody misses it while the other loopback is listened on.
-    if (socket.fd < 0 && first.empty() &&
-        !(options.listen[a].is_loopback() && options.listen.size() > 1 && socket.refused.find("no such address") != std::string::npos))
-      first = socket.refused;
+    const bool missed = !options.listen[a].is_loopback() || options.listen.size() == 1;
+    if (socket.refused && first.empty() && (missed || socket.refused->code != ErrorCode::kUnavailable)) first = socket.refused->text;
   }
   const HealthState now = first.empty() && open > 0 ? HealthState::kUp : open > 0 ? HealthState::kDegraded : HealthState::kDown;
   const Nanoseconds moment = options.clock.boottime();

@@ -266,16 +266,14 @@ DescribedHost* SflowIntake::host(const IpAddress& agent) {
   return found == hosts_.end() ? nullptr : found->second.get();
 }
 
+// On this host, of which libvirt tells.
+bool SflowIntake::is_libvirts(const Agent& agent) const { return agent.local && options_.hosts == SflowIntakeOptions::Hosts::kOthers; }
+
 // The described host that the agent is on. Of this host libvirt tells, whatever an agent elsewhere calls itself.
-DescribedHost* SflowIntake::own_host(const Agent& agent) {
-  if (hosts_.empty() || (agent.local && options_.hosts == SflowIntakeOptions::Hosts::kOthers)) return nullptr;
-  return host(agent.address);
-}
+DescribedHost* SflowIntake::own_host(const Agent& agent) { return hosts_.empty() || is_libvirts(agent) ? nullptr : host(agent.address); }
 
 // Made when an agent says what only an agent on a hypervisor says.
-DescribedHost* SflowIntake::host_of(const Agent& agent) {
-  if (agent.local && options_.hosts == SflowIntakeOptions::Hosts::kOthers) return nullptr;
-  if (const auto found = hosts_.find(agent.address); found != hosts_.end()) return found->second.get();
+DescribedHost* SflowIntake::new_host(const Agent& agent) {
   if (hosts_.size() >= options_.max_hosts) {
     ++hosts_refused_;
     return nullptr;
@@ -294,8 +292,8 @@ void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanos
   ++agent.counter_samples;
   if (agent.local && sample.source.source_class == kInterfaces) ledger_.port_told(sample.source.index, now);
   DescribedHost* host = own_host(agent);
-  const bool may_describe = host == nullptr && sample.source.source_class != kInterfaces;  // almost all are of ports
-  if (may_describe && DescribedHost::describes(sample)) host = host_of(agent);
+  const bool may_describe = host == nullptr && !is_libvirts(agent) && sample.source.source_class != kInterfaces;  // almost all are of ports
+  if (may_describe && DescribedHost::describes(sample)) host = new_host(agent);
   if (host != nullptr && !late) return host->take(sample, decoded_, now);
   sflow::CounterRecordReader reader(sample.records, decoded_);
   while (reader.next()) continue;  // counted, and nobody's
@@ -380,8 +378,7 @@ std::vector<AgentStatus> SflowIntake::agents() const {
     s.sender = agent->sender.text();
     s.local = agent->local;
     const auto host = hosts_.find(agent->address);
-    const bool is_here = agent->local && options_.hosts == SflowIntakeOptions::Hosts::kOthers;
-    if (!is_here && host != hosts_.end()) s.host = host->second->name();
+    if (!is_libvirts(*agent) && host != hosts_.end()) s.host = host->second->name();
     s.first = agent->first;
     s.last = agent->last;
     s.uptime_ms = agent->datagrams.uptime_ms();

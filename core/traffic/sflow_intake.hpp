@@ -72,12 +72,13 @@ class SflowIntake {
   struct Source;
   Agent* agent_of(const sflow::Datagram& datagram, bool local, Nanoseconds now);
   Source* source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source, Nanoseconds now);
+  bool is_libvirts(const Agent& agent) const;
   DescribedHost* own_host(const Agent& agent);
   void sample(Agent& agent, const sflow::FlowSample& sample, Nanoseconds now);
   void sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds now);
   void sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now);
   bool allowed(const IpAddress& agent) const;
-  DescribedHost* host_of(const Agent& agent);
+  DescribedHost* new_host(const Agent& agent);
   void account(const Agent& agent, const SampledPacket& packet, Nanoseconds now);
   void forget_agents(Nanoseconds now);
   void forget_sources(Agent& agent, Nanoseconds now);

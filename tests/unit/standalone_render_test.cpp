@@ -2,12 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +14,7 @@
 #include "plugins/standalone/json.hpp"
 #include "plugins/standalone/table.hpp"
 #include "tests/unit/snapshot_fixture.hpp"
+#include "tests/unit/standalone_golden.hpp"
 
 namespace vmtraffic::standalone {
 namespace {
@@ -26,17 +24,6 @@ constexpr const char* kBootId = "11111111-2222-3333-4444-555555555555";
 
 Clock clock_at(Nanoseconds boottime) {
   return {[boottime] { return boottime; }, [] { return Nanoseconds{0}; }, kBootId};
-}
-
-void expect_golden(const std::string& name, const std::string& text) {
-  const std::filesystem::path file = std::filesystem::path(GOLDEN_DIRECTORY) / name;
-  if (std::getenv("VMTRAFFIC_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(file, std::ios::binary) << text;
-    return;
-  }
-  std::stringstream golden;
-  golden << std::ifstream(file, std::ios::binary).rdbuf();
-  EXPECT_EQ(text, golden.str()) << file;
 }
 
 SnapshotContent empty_content() {

@@ -1,32 +1,19 @@
 // What is shown of a recording, against tests/golden/standalone. VMTRAFFIC_UPDATE_GOLDEN=1 writes these files anew.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 
 #include "core/replay.hpp"
 #include "plugins/standalone/json.hpp"
 #include "plugins/standalone/recording_table.hpp"
+#include "tests/unit/standalone_golden.hpp"
 
 namespace vmtraffic::standalone {
 namespace {
 
 const std::filesystem::path kRecordings = std::filesystem::path(VMTRAFFIC_TEST_DATA) / "sflow";
-
-void expect_golden(const std::string& name, const std::string& text) {
-  const std::filesystem::path file = std::filesystem::path(GOLDEN_DIRECTORY) / name;
-  if (std::getenv("VMTRAFFIC_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(file, std::ios::binary) << text;
-    return;
-  }
-  std::stringstream golden;
-  golden << std::ifstream(file, std::ios::binary).rdbuf();
-  EXPECT_EQ(text, golden.str()) << file;
-}
 
 Snapshot replayed(bool with_inventory) {
   Config config;
