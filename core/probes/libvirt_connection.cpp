@@ -1,8 +1,6 @@
 #include "core/probes/libvirt_connection.hpp"
 
 #include <fmt/format.h>
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
 
 #include <algorithm>
 #include <array>
@@ -12,25 +10,29 @@
 #include <map>
 #include <utility>
 
+#include "core/probes/libvirt_library.hpp"
 #include "core/text.hpp"
 
 namespace vmtraffic {
 namespace {
 
-template <auto Close>
+template <auto Close>  // a function of libvirt's
 struct CloseWith {
   template <class T>
   void operator()(T* p) const noexcept {
-    Close(p);
+    (libvirt().*Close)(p);
   }
 };
-using Connection = std::unique_ptr<virConnect, CloseWith<virConnectClose>>;
-using DomainHandle = std::unique_ptr<virDomain, CloseWith<virDomainFree>>;
-using NetworkHandle = std::unique_ptr<virNetwork, CloseWith<virNetworkFree>>;
-using CString = std::unique_ptr<char, CloseWith<std::free>>;
+struct Free {
+  void operator()(char* p) const noexcept { std::free(p); }
+};
+using Connection = std::unique_ptr<virConnect, CloseWith<&LibvirtLibrary::virConnectClose>>;
+using DomainHandle = std::unique_ptr<virDomain, CloseWith<&LibvirtLibrary::virDomainFree>>;
+using NetworkHandle = std::unique_ptr<virNetwork, CloseWith<&LibvirtLibrary::virNetworkFree>>;
+using CString = std::unique_ptr<char, Free>;
 
 // libvirt's lists: an array of pointers ended by a null pointer, in one allocation.
-template <class T, auto Free>
+template <class T, auto Close>
 class HandleList {
  public:
   HandleList() = default;
@@ -38,36 +40,36 @@ class HandleList {
   HandleList& operator=(const HandleList&) = delete;
   ~HandleList() {
     if (items == nullptr) return;
-    for (T** p = items; *p != nullptr; ++p) Free(*p);
+    for (T** p = items; *p != nullptr; ++p) (libvirt().*Close)(*p);
     std::free(items);
   }
   T** items{nullptr};
 };
 
 Error last_error(std::string_view doing) {
-  const virError* e = virGetLastError();
+  const virError* e = libvirt().virGetLastError();
   const std::string_view text = e == nullptr || e->message == nullptr ? "unknown error" : e->message;
   return {ErrorCode::kUnavailable, fmt::format("cannot {}: {}", doing, printable(text))};
 }
 
 bool domain_is_gone() {
-  const virError* e = virGetLastError();
+  const virError* e = libvirt().virGetLastError();
   return e != nullptr && e->code == VIR_ERR_NO_DOMAIN;
 }
 
 bool is_unsupported() {
-  const virError* e = virGetLastError();
+  const virError* e = libvirt().virGetLastError();
   return e != nullptr && (e->code == VIR_ERR_NO_SUPPORT || e->code == VIR_ERR_OPERATION_UNSUPPORTED);
 }
 
 DomainUuid uuid_of(virDomainPtr domain) {
   DomainUuid uuid;
-  virDomainGetUUID(domain, uuid.octets.data());
+  libvirt().virDomainGetUUID(domain, uuid.octets.data());
   return uuid;
 }
 
 std::string name_of(virDomainPtr domain) {
-  const char* name = virDomainGetName(domain);
+  const char* name = libvirt().virDomainGetName(domain);
   return name == nullptr ? std::string() : std::string(name);
 }
 
@@ -213,7 +215,7 @@ struct LibvirtConnection::Impl {
 
   void subscribe(int id, virConnectDomainEventGenericCallback callback) {
     auto* opaque = new std::shared_ptr<Callbacks>(callbacks);
-    const int handle = virConnectDomainEventRegisterAny(connection.get(), nullptr, id, callback, opaque, free_callbacks);
+    const int handle = libvirt().virConnectDomainEventRegisterAny(connection.get(), nullptr, id, callback, opaque, free_callbacks);
     ++calls;
     if (handle >= 0) {
       registered.push_back(handle);
@@ -230,7 +232,7 @@ struct LibvirtConnection::Impl {
     DomainHandle& known = handles[uuid];
     if (known != nullptr) return known.get();
     ++calls;
-    known.reset(virDomainLookupByUUID(connection.get(), uuid.octets.data()));
+    known.reset(libvirt().virDomainLookupByUUID(connection.get(), uuid.octets.data()));
     if (known != nullptr) return known.get();
     handles.erase(uuid);
     if (!domain_is_gone()) return last_error("look up a domain");
@@ -246,9 +248,9 @@ struct LibvirtConnection::Impl {
 
   // Sorted.
   Result<std::vector<DomainUuid>> uuids(unsigned flags) {
-    HandleList<virDomain, virDomainFree> list;
+    HandleList<virDomain, &LibvirtLibrary::virDomainFree> list;
     ++calls;
-    const int n = virConnectListAllDomains(connection.get(), &list.items, flags);
+    const int n = libvirt().virConnectListAllDomains(connection.get(), &list.items, flags);
     if (n < 0) return last_error("list domains");
     std::vector<DomainUuid> out;
     for (int i = 0; i < n; ++i) out.push_back(uuid_of(list.items[i]));
@@ -262,29 +264,30 @@ struct LibvirtConnection::Impl {
 LibvirtConnection::LibvirtConnection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<LibvirtConnection>> LibvirtConnection::open(const std::string& uri, OnEvent on_event, OnClose on_close) {
+  if (auto missing = load_libvirt()) return *missing;
   ensure_libvirt_event_loop();
   auto impl = std::make_unique<Impl>();
-  impl->connection.reset(virConnectOpenReadOnly(uri.c_str()));
+  impl->connection.reset(libvirt().virConnectOpenReadOnly(uri.c_str()));
   ++impl->calls;
   if (impl->connection == nullptr) return last_error(fmt::format("connect to {}", printable(uri)));
   virConnectPtr c = impl->connection.get();
   // A blocked call then returns after fifteen seconds at most; nobody waits for it, and each probe costs both sides a wake-up.
   // Drivers inside the library (test:///) have no keepalive and no need of it.
-  virConnectSetKeepAlive(c, 5, 2);
+  libvirt().virConnectSetKeepAlive(c, 5, 2);
   impl->callbacks = std::make_shared<Callbacks>(Callbacks{std::move(on_event), std::move(on_close)});
   // The test driver inside the library accepts the callback, but never calls nor frees it: there is nothing that could close.
   if (!uri.starts_with("test:")) {
     auto* opaque = new std::shared_ptr<Callbacks>(impl->callbacks);
-    if (virConnectRegisterCloseCallback(c, on_closed, opaque, free_callbacks) != 0) delete opaque;
+    if (libvirt().virConnectRegisterCloseCallback(c, on_closed, opaque, free_callbacks) != 0) delete opaque;
   }
   impl->subscribe(VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle));
   impl->subscribe(VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_device));
   impl->subscribe(VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(on_device));
   impl->subscribe(VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata));
-  const char* type = virConnectGetType(c);
+  const char* type = libvirt().virConnectGetType(c);
   impl->hypervisor = type == nullptr ? "unknown" : type;
   unsigned long version = 0;
-  if (virConnectGetVersion(c, &version) == 0) {
+  if (libvirt().virConnectGetVersion(c, &version) == 0) {
     impl->version = version_text(version);
     impl->version_number = version;
   }
@@ -294,28 +297,28 @@ Result<std::unique_ptr<LibvirtConnection>> LibvirtConnection::open(const std::st
 
 LibvirtConnection::~LibvirtConnection() {
   virConnectPtr c = impl_->connection.get();
-  for (const int handle : impl_->registered) virConnectDomainEventDeregisterAny(c, handle);
-  virConnectUnregisterCloseCallback(c, on_closed);
+  for (const int handle : impl_->registered) libvirt().virConnectDomainEventDeregisterAny(c, handle);
+  libvirt().virConnectUnregisterCloseCallback(c, on_closed);
 }
 
 const std::string& LibvirtConnection::hypervisor() const { return impl_->hypervisor; }
 const std::string& LibvirtConnection::hypervisor_version() const { return impl_->version; }
 std::uint64_t LibvirtConnection::hypervisor_version_number() const { return impl_->version_number; }
-bool LibvirtConnection::alive() const { return virConnectIsAlive(impl_->connection.get()) == 1; }
+bool LibvirtConnection::alive() const { return libvirt().virConnectIsAlive(impl_->connection.get()) == 1; }
 std::uint64_t LibvirtConnection::calls() const { return impl_->calls; }
 bool LibvirtConnection::bulk_stats() const { return impl_->bulk; }
 
 Result<std::vector<ListedDomain>> LibvirtConnection::list() {
-  HandleList<virDomain, virDomainFree> list;
+  HandleList<virDomain, &LibvirtLibrary::virDomainFree> list;
   ++impl_->calls;
-  const int n = virConnectListAllDomains(impl_->connection.get(), &list.items, 0);
+  const int n = libvirt().virConnectListAllDomains(impl_->connection.get(), &list.items, 0);
   if (n < 0) return last_error("list domains");
   std::vector<ListedDomain> out;
   impl_->handles.clear();
   for (int i = 0; i < n; ++i) {
     virDomainPtr d = list.items[i];
-    out.push_back({uuid_of(d), name_of(d), virDomainGetID(d) != static_cast<unsigned>(-1), false, false});
-    virDomainRef(d);
+    out.push_back({uuid_of(d), name_of(d), libvirt().virDomainGetID(d) != static_cast<unsigned>(-1), false, false});
+    libvirt().virDomainRef(d);
     impl_->handles[out.back().uuid].reset(d);
   }
   // Two filtered listings instead of two calls a domain.
@@ -334,10 +337,10 @@ Result<std::vector<DomainStats>> LibvirtConnection::Impl::bulk_stats(bool cpu_ti
   virDomainStatsRecordPtr* records = nullptr;
   ++calls;
   const unsigned groups = VIR_DOMAIN_STATS_STATE | (cpu_time ? static_cast<unsigned>(VIR_DOMAIN_STATS_CPU_TOTAL) : 0u);
-  const int n = virConnectGetAllDomainStats(connection.get(), groups, &records,
-                                            VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+  const int n = libvirt().virConnectGetAllDomainStats(connection.get(), groups, &records,
+                                                      VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
   if (n < 0) return last_error("read domain statistics");
-  const std::unique_ptr<virDomainStatsRecordPtr, CloseWith<virDomainStatsRecordListFree>> owner(records);
+  const std::unique_ptr<virDomainStatsRecordPtr, CloseWith<&LibvirtLibrary::virDomainStatsRecordListFree>> owner(records);
   std::vector<DomainStats> out;
   for (int i = 0; i < n; ++i) {
     DomainStats s;
@@ -378,7 +381,7 @@ Result<std::optional<DomainStats>> LibvirtConnection::state(const DomainUuid& uu
   int state = 0;
   int reason = 0;
   ++impl_->calls;
-  if (virDomainGetState(*domain, &state, &reason, 0) < 0) {
+  if (libvirt().virDomainGetState(*domain, &state, &reason, 0) < 0) {
     if (impl_->forget_if_gone(uuid)) return std::optional<DomainStats>{};
     return last_error("read a domain's state");
   }
@@ -386,7 +389,7 @@ Result<std::optional<DomainStats>> LibvirtConnection::state(const DomainUuid& uu
   s.reason = reason;
   virDomainInfo info{};
   ++impl_->calls;
-  if (is_active(s.state) && virDomainGetInfo(*domain, &info) == 0) s.cpu_time_ns = info.cpuTime;
+  if (is_active(s.state) && libvirt().virDomainGetInfo(*domain, &info) == 0) s.cpu_time_ns = info.cpuTime;
   return std::optional(s);
 }
 
@@ -395,7 +398,7 @@ Result<std::optional<std::string>> LibvirtConnection::xml(const DomainUuid& uuid
   if (!domain) return domain.error();
   if (*domain == nullptr) return std::optional<std::string>{};
   ++impl_->calls;
-  const CString xml(virDomainGetXMLDesc(*domain, 0));
+  const CString xml(libvirt().virDomainGetXMLDesc(*domain, 0));
   if (xml == nullptr) {
     if (impl_->forget_if_gone(uuid)) return std::optional<std::string>{};
     return last_error("read a domain's XML");
@@ -409,30 +412,30 @@ Result<std::optional<ListedDomain>> LibvirtConnection::look_up(const DomainUuid&
   if (*domain == nullptr) return std::optional<ListedDomain>{};
   impl_->calls += 3;
   int autostart = 0;
-  const int active = virDomainIsActive(*domain);
-  const int persistent = virDomainIsPersistent(*domain);
+  const int active = libvirt().virDomainIsActive(*domain);
+  const int persistent = libvirt().virDomainIsPersistent(*domain);
   if (active < 0 || persistent < 0) {
     if (impl_->forget_if_gone(uuid)) return std::optional<ListedDomain>{};
     return last_error("look up a domain");
   }
-  if (virDomainGetAutostart(*domain, &autostart) < 0) autostart = 0;  // transient domains have none
+  if (libvirt().virDomainGetAutostart(*domain, &autostart) < 0) autostart = 0;  // transient domains have none
   return std::optional(ListedDomain{uuid, name_of(*domain), active == 1, persistent == 1, autostart != 0});
 }
 
 Result<std::vector<DhcpLease>> LibvirtConnection::dhcp_leases() {
   std::vector<DhcpLease> out;
   if (!impl_->networks) return out;
-  HandleList<virNetwork, virNetworkFree> list;
+  HandleList<virNetwork, &LibvirtLibrary::virNetworkFree> list;
   ++impl_->calls;
-  if (virConnectListAllNetworks(impl_->connection.get(), &list.items, VIR_CONNECT_LIST_NETWORKS_ACTIVE) < 0) {
+  if (libvirt().virConnectListAllNetworks(impl_->connection.get(), &list.items, VIR_CONNECT_LIST_NETWORKS_ACTIVE) < 0) {
     if (!is_unsupported()) return last_error("list networks");
     impl_->networks = false;
     return out;
   }
   for (virNetworkPtr* network = list.items; *network != nullptr; ++network) {
-    HandleList<virNetworkDHCPLease, virNetworkDHCPLeaseFree> leases;
+    HandleList<virNetworkDHCPLease, &LibvirtLibrary::virNetworkDHCPLeaseFree> leases;
     ++impl_->calls;
-    const int n = virNetworkGetDHCPLeases(*network, nullptr, &leases.items, 0);
+    const int n = libvirt().virNetworkGetDHCPLeases(*network, nullptr, &leases.items, 0);
     for (int i = 0; i < n; ++i) {
       const virNetworkDHCPLease& lease = *leases.items[i];
       const auto mac = lease.mac == nullptr ? std::nullopt : MacAddress::parse(lease.mac);
@@ -448,7 +451,7 @@ Result<InterfaceStats> LibvirtConnection::interface_stats(const DomainUuid& uuid
   if (*domain == nullptr) return Error{ErrorCode::kMissing, "the domain is gone"};
   virDomainInterfaceStatsStruct s{};
   ++impl_->calls;
-  if (virDomainInterfaceStats(*domain, device.c_str(), &s, sizeof(s)) != 0) {
+  if (libvirt().virDomainInterfaceStats(*domain, device.c_str(), &s, sizeof(s)) != 0) {
     const Error error = last_error("read a vNIC's statistics");
     impl_->forget_if_gone(uuid);
     return error;

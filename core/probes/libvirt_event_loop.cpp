@@ -1,7 +1,5 @@
 // libvirt's event loop is one per process, and collectd's virt plugin may run it as well: we register the default implementation (again,
 // which is harmless) and run it from one thread of ours, which a timer wakes when it is to end.
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
 
 #include <mutex>
 #include <thread>
@@ -9,6 +7,7 @@
 
 #include "core/bounded_thread.hpp"
 #include "core/probes/libvirt_connection.hpp"
+#include "core/probes/libvirt_library.hpp"
 
 namespace vmtraffic {
 namespace {
@@ -36,10 +35,10 @@ void run(Loop& l) {
       const std::lock_guard lock(l.mutex);
       if (l.stop) break;
     }
-    if (virEventRunDefaultImpl() < 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    if (libvirt().virEventRunDefaultImpl() < 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   const std::lock_guard lock(l.mutex);
-  if (l.timer >= 0) virEventRemoveTimeout(l.timer);
+  if (l.timer >= 0) libvirt().virEventRemoveTimeout(l.timer);
   l.timer = -1;
   l.running = false;
 }
@@ -51,13 +50,13 @@ void ensure_libvirt_event_loop() {
   const std::lock_guard lock(l.mutex);
   l.stop = false;
   if (l.running) {
-    if (l.timer >= 0) virEventUpdateTimeout(l.timer, -1);
+    if (l.timer >= 0) libvirt().virEventUpdateTimeout(l.timer, -1);
     return;
   }
-  virInitialize();
-  virSetErrorFunc(nullptr, silent);  // libvirt prints on standard error unless told otherwise; we report each error ourselves
-  virEventRegisterDefaultImpl();
-  l.timer = virEventAddTimeout(-1, wake, nullptr, nullptr);
+  libvirt().virInitialize();
+  libvirt().virSetErrorFunc(nullptr, silent);  // libvirt prints on standard error unless told otherwise; we report each error ourselves
+  libvirt().virEventRegisterDefaultImpl();
+  l.timer = libvirt().virEventAddTimeout(-1, wake, nullptr, nullptr);
   l.thread = BoundedThread([&l] { run(l); });
   l.running = true;
 }
@@ -68,7 +67,7 @@ void stop_libvirt_event_loop() {
   {
     const std::lock_guard lock(l.mutex);
     l.stop = true;
-    if (l.timer >= 0) virEventUpdateTimeout(l.timer, 0);
+    if (l.timer >= 0) libvirt().virEventUpdateTimeout(l.timer, 0);
     thread = std::move(l.thread);
   }
   thread.join_for(std::chrono::seconds(1));
