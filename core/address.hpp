@@ -2,11 +2,13 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace vmtraffic {
 
@@ -14,7 +16,14 @@ struct IpAddress {
   std::uint8_t version{0};                // 4, 6, or 0: none known
   std::array<std::uint8_t, 16> octets{};  // an IPv4 address has the first four, the others are 0
 
-  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend std::strong_ordering operator<=>(const IpAddress&, const IpAddress&) = default;
+  // Tables of conversations compare and hash addresses for each packet: as two numbers, not as 16 octets.
+  using Halves = std::array<std::uint64_t, 2>;
+  Halves halves() const { return std::bit_cast<Halves>(octets); }
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    const Halves left = a.halves(), right = b.halves();
+    return a.version == b.version && left[0] == right[0] && left[1] == right[1];
+  }
   bool known() const { return version != 0; }
   bool is_loopback() const;  // 127.0.0.0/8, ::1
   std::string text() const;  // "10.0.0.1", "2001:db8::1" (RFC 5952), "unknown"
@@ -22,7 +31,8 @@ struct IpAddress {
 
   template <class H>
   friend H AbslHashValue(H h, const IpAddress& a) {
-    return H::combine(std::move(h), a.version, a.octets);
+    const Halves halves = a.halves();
+    return H::combine(std::move(h), halves[0] ^ a.version, halves[1]);
   }
 };
 

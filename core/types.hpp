@@ -2,9 +2,12 @@
 // Directions are the guest's everywhere: rx is what the guest received.
 #pragma once
 
+#include <endian.h>
+
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,12 +21,15 @@ constexpr Nanoseconds nanoseconds(double seconds) { return static_cast<Nanosecon
 
 struct MacAddress {
   std::array<std::uint8_t, 6> octets{};
-  friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
   std::uint64_t number() const {  // its 48 bits
-    std::uint64_t number = 0;
-    for (const std::uint8_t octet : octets) number = number << 8 | octet;
-    return number;
+    std::uint32_t high = 0;
+    std::uint16_t low = 0;
+    std::memcpy(&high, octets.data(), sizeof(high));
+    std::memcpy(&low, octets.data() + sizeof(high), sizeof(low));
+    return std::uint64_t{be32toh(high)} << 16 | be16toh(low);
   }
+  friend auto operator<=>(const MacAddress& a, const MacAddress& b) { return a.number() <=> b.number(); }
+  friend bool operator==(const MacAddress& a, const MacAddress& b) { return a.number() == b.number(); }
   std::string text() const;                                       // "52:54:00:12:34:56"
   static std::optional<MacAddress> parse(std::string_view text);  // six pairs of hex digits between ':' or '-'
 };

@@ -54,7 +54,9 @@ struct DescribedHost::Description {
   void operator()(const sflow::PortName& r) { port_name = r; }
   void operator()(const sflow::HostParent&) { has_parent = true; }
   template <class Other>
-  void operator()(const Other&) {}
+  sflow::Unread operator()(const Other&) {
+    return {};
+  }
 };
 
 DescribedHost::DescribedHost(const IpAddress& agent, FlowLedger::Limits limits, const std::vector<NamedNetwork>& networks,
@@ -65,18 +67,17 @@ DescribedHost::~DescribedHost() { vnics_left_ += vnics_; }
 
 bool DescribedHost::describes(const sflow::CounterSample& sample) {
   sflow::DecodeCounters unused;
+  bool found = false;
   sflow::CounterRecordReader reader(sample.records, unused);
-  while (const auto record = reader.next()) {
-    if (std::holds_alternative<sflow::HostDescription>(*record)) return true;
-  }
-  return false;
+  while (reader.next([&]<class Record>(const Record&) { found = found || std::is_same_v<Record, sflow::HostDescription>; })) continue;
+  return found;
 }
 
 void DescribedHost::take(const sflow::CounterSample& sample, sflow::DecodeCounters& counters, Nanoseconds now) {
   last_ = now;
   Description said;
   sflow::CounterRecordReader reader(sample.records, counters);
-  while (const auto record = reader.next()) std::visit(said, *record);
+  while (reader.next(said)) continue;
   if (said.counters) count(said.counters->if_index, said, now);
   if (!said.host) return;
   const bool is_guest = said.has_parent || sample.source.source_class == kLogicalEntity;

@@ -1,6 +1,7 @@
 #include "core/traffic/flow_ledger.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <map>
 #include <utility>
@@ -11,10 +12,12 @@ namespace {
 // Names of bridges and networks: when so many came and went, numbering begins anew, and what was learnt in the old numbers ages out.
 constexpr std::size_t kMaxNetworks = 65'536;
 
-constexpr std::uint64_t kAllTellAddresses = 64;
+constexpr std::uint32_t kAllTellAddresses = 64;
 constexpr std::uint32_t kOneTellsAddress = 8;
 
 constexpr std::uint32_t kAmbiguous = std::numeric_limits<std::uint32_t>::max();
+
+constexpr std::uint64_t kOdd = 0x9E37'79B9'7F4A'7C15;  // 2^64 by the golden ratio: Knuth's multiplicative hashing
 
 // First octets from which on an address is not one host's.
 constexpr std::uint8_t kMulticast4 = 224, kMulticast6 = 255;
@@ -102,6 +105,7 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
     }
   }
   for (const auto& [key, id] : places) vnics_[id].reset();
+  found_ends_.resize(std::bit_ceil(std::clamp<std::size_t>(2 * rows_.size(), 16, 4096)));
   rebuild_addresses();
   if (places.empty()) return;
   // Whoever gets the number next must not inherit conversations.
@@ -114,6 +118,7 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
 
 // What lookups by VNI and by address know, from what each vNIC learnt. Between two of these, lookups allocate nothing.
 void FlowLedger::rebuild_addresses() {
+  ++epoch_;
   by_vni_mac_.clear();
   by_address_.clear();
   for (const std::uint32_t id : rows_) {
@@ -200,10 +205,13 @@ Scope FlowLedger::scope_of(const SampledPacket& sample, const Side& side, const 
 void FlowLedger::learn(const SampledPacket& sample, const Side& side, const Frame& frame) {
   VnicFlows& flows = *vnics_[side.vnic];
   if (!frame.ethernet || frame.ethernet->src != flows.key.mac) return;
-  if (side.by == AttributedBy::kPort && sample.vni) flows.vni = sample.vni;
+  if (side.by == AttributedBy::kPort && sample.vni && flows.vni != sample.vni) {
+    flows.vni = sample.vni;
+    ++epoch_;
+  }
   if (frame.arp && frame.arp->sender_mac != flows.key.mac) return;  // it answers for another
   // Of IP packets one in a few is enough to know an address, as long as they are many.
-  if (!frame.arp && flows.all.total[1].samples > kAllTellAddresses && ++flows.learning % kOneTellsAddress != 0) return;
+  if (!frame.arp && ++flows.learning > kAllTellAddresses && flows.learning % kOneTellsAddress != 0) return;
   const IpAddress& address = frame.arp ? frame.arp->sender_ip : frame.ip ? frame.ip->src : IpAddress{};
   const bool is_one_hosts = address.known() && address != IpAddress{.version = address.version} &&
                             address.octets[0] < (address.version == 4 ? kMulticast4 : kMulticast6);
@@ -263,17 +271,32 @@ void FlowLedger::account(const SampledPacket& sample, const Side& side, const st
   flows.all.add(direction, octets, sample.scale, now);
   flows.by_class[static_cast<std::size_t>(class_of(frame))].add(direction, octets, sample.scale, now);
   const auto service = service_of(frame);
-  if (service) flows.services.touch(*service).add(direction, octets, sample.scale, now);
+  VnicFlows::Hints& hints = flows.hints[static_cast<std::size_t>(direction)];
+  if (service) flows.services.touch(*service, hints.service).add(direction, octets, sample.scale, now);
   if (sample.tcp != nullptr) flows.tcp.add(*sample.tcp);
   if (direction == Direction::kTx) learn(sample, side, frame);
   const Peer peer = peer_of(sample, side, frame, direction, other);
   if (peer.kind == PeerKind::kNone) return;
-  ConversationFlows& conversation = conversations_.touch({side.vnic, peer});
+  ConversationFlows& conversation = conversations_.touch({side.vnic, peer}, hints.conversation);
   conversation.sums.add(direction, octets, sample.scale, now);
   conversation.vote(service.value_or(ServiceKey{}));
 }
 
-FlowLedger::Ends FlowLedger::ends_of(const SampledPacket& sample) const {
+FlowLedger::Ends FlowLedger::ends_of(const SampledPacket& sample) {
+  const Packet& packet = *sample.packet;
+  if (packet.depth > 0 || !packet.outer.ethernet || found_ends_.empty()) return look_up_ends(sample);
+  const EndsKey key{.src = packet.outer.ethernet->src.number(),
+                    .dst = packet.outer.ethernet->dst.number(),
+                    .input = sample.ports_are_ours ? sample.input : 0,
+                    .output = sample.ports_are_ours ? sample.output : 0,
+                    .vni = sample.vni.value_or(EndsKey::kNoVni)};
+  const std::uint64_t mixed = (key.src + (key.dst ^ std::uint64_t{key.input} << 32 ^ key.output) * kOdd) * kOdd;
+  FoundEnds& found = found_ends_[mixed >> 32 & (found_ends_.size() - 1)];
+  if (found.epoch != epoch_ || found.key != key) found = {epoch_, key, look_up_ends(sample)};
+  return found.ends;
+}
+
+FlowLedger::Ends FlowLedger::look_up_ends(const SampledPacket& sample) const {
   // A port decides alone: a guest that sends with another's MAC must not be charged to him.
   Ends ends{by_port(sample, sample.input), by_port(sample, sample.output)};
   if (!ends.from) ends.from = by_mac(sample, true);

@@ -59,7 +59,7 @@ struct Peer {
   friend bool operator==(const Peer&, const Peer&) = default;
   template <class H>
   friend H AbslHashValue(H h, const Peer& p) {
-    return H::combine(std::move(h), static_cast<std::uint8_t>(p.kind), p.number, p.address);
+    return H::combine(std::move(h), std::uint64_t{static_cast<std::uint8_t>(p.kind)} << 32 | p.number, p.address);
   }
 };
 
@@ -72,23 +72,27 @@ struct NamedNetwork {
 
 using BothWays = std::array<SampleSums, kDirectionCount>;
 
-// The sums of the period that runs and of the one before: what a reader is shown covers between one period and two.
+// The sums of the period that runs and of the one before: what a reader is shown covers between one period and two. Each sample is added
+// in one place, so whatever has more than these is added up when it is asked for.
 struct RecentSums {
-  Nanoseconds since{0};  // of its first sample
-  BothWays total;        // from there on
-  BothWays current, previous;
+  Nanoseconds since{0};                // of its first sample
+  BothWays current, previous, before;  // the period that runs, the one before, and all that were before that
   void add(Direction d, double octets, double scale, Nanoseconds now) {
     if (since == 0) since = now;
-    total[static_cast<std::size_t>(d)].add(octets, scale);
     current[static_cast<std::size_t>(d)].add(octets, scale);
   }
   void begin_period() {
+    for (std::size_t d = 0; d < kDirectionCount; ++d) before[d] += previous[d];
     previous = current;
     current = {};
   }
   SampleSums recent(Direction d) const {
     SampleSums sums = previous[static_cast<std::size_t>(d)];
     return sums += current[static_cast<std::size_t>(d)];
+  }
+  SampleSums total(Direction d) const {
+    SampleSums sums = before[static_cast<std::size_t>(d)];
+    return sums += recent(d);
   }
 };
 
@@ -172,15 +176,19 @@ struct Election {
 
 struct VnicFlows {
   VnicKey key;
+  struct Hints {
+    std::uint32_t service{0}, conversation{0};
+  };
+  std::array<Hints, kDirectionCount> hints;  // of HeavyTable's
+  std::array<Election, kDirectionCount> elected;
   RecentSums all;
   std::array<RecentSums, kTrafficClassCount> by_class;
   HeavyTable<ServiceKey, RecentSums> services;
   std::uint64_t foreign_mac{0};  // samples from its port with another's MAC
-  std::array<Election, kDirectionCount> elected;
   TcpSums tcp, tcp_previous;
   // Source addresses of what it sends with its own MAC. More of them than fit in one period: it forwards for others, and they are not its.
   HeavyTable<ScopedAddress, std::uint32_t> addresses;
-  std::uint32_t learning{0};        // packets that could have told one, since there were enough
+  std::uint32_t learning{0};        // IP packets that could have told one
   std::uint64_t evicted_before{0};  // of `addresses`, when the period began
   bool forwards{false};             // in the period before
   Nanoseconds port_told{0};         // when an agent on this host told last of its port's counters
@@ -257,7 +265,8 @@ class FlowLedger {
   struct Ends {
     std::optional<Side> from, to;
   };
-  Ends ends_of(const SampledPacket& sample) const;
+  Ends ends_of(const SampledPacket& sample);
+  Ends look_up_ends(const SampledPacket& sample) const;
   std::optional<Side> by_port(const SampledPacket& sample, std::uint32_t port) const;
   std::optional<Side> by_mac(const SampledPacket& sample, bool source) const;
   std::optional<std::uint32_t> owner(const MacAddress& mac, std::optional<std::uint32_t> vni) const;
@@ -270,6 +279,23 @@ class FlowLedger {
                const std::optional<Side>& other) const;
   void account(const SampledPacket& sample, const Side& side, const std::optional<Side>& other, Direction direction, Nanoseconds now);
   std::uint32_t new_id();
+
+  // Whose ports and addresses those of a packet without tunnel are. They are far fewer than conversations, so most samples find theirs
+  // where the last sample with the same left it. Of another epoch: not to be used.
+  struct EndsKey {
+    std::uint64_t src{0}, dst{0};       // MACs
+    std::uint32_t input{0}, output{0};  // where they are ours
+    std::uint32_t vni{kNoVni};
+    static constexpr std::uint32_t kNoVni = 0xFFFF'FFFF;
+    friend bool operator==(const EndsKey&, const EndsKey&) = default;
+  };
+  struct FoundEnds {
+    std::uint64_t epoch{0};
+    EndsKey key;
+    Ends ends;
+  };
+  std::vector<FoundEnds> found_ends_;  // a power of two of them
+  std::uint64_t epoch_{1};             // of what they were found in
 
   Limits limits_;
   struct NumberedNetwork {

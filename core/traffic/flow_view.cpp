@@ -37,7 +37,7 @@ template <class Row>
 void fill(Row& row, const Chosen& sums) {
   const auto direction = [&](Direction d) {
     const RecentSums* s = sums[static_cast<std::size_t>(d)];
-    return s == nullptr ? FlowSums{} : sums_of(s->total[static_cast<std::size_t>(d)], s->recent(d));
+    return s == nullptr ? FlowSums{} : sums_of(s->total(d), s->recent(d));
   };
   row.rx = direction(Direction::kRx);
   row.tx = direction(Direction::kTx);

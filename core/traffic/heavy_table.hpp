@@ -25,22 +25,16 @@ class HeavyTable {
  public:
   explicit HeavyTable(std::uint32_t capacity) : capacity_(capacity == 0 ? 1 : capacity) {}
 
+  // Where a key was found last: packets of a conversation come one after the other, and then nothing need be looked up.
+  using Hint = std::uint32_t;
+
   // The value of `key`, which begins as Value{} when there was no such entry. Valid until the next call. evict(key, value) is told of the
-  // entry that had to make room.
+  // entry that had to make room. `hint` is the caller's to keep from one call to the next; any number will do.
   template <class Evict>
-  Value& touch(const Key& key, Evict&& evict) {
+  Value& touch(const Key& key, Hint& hint, Evict&& evict) {
+    if (hint < entries_.size() && entries_[hint].previous != kFree && entries_[hint].key == key) return again(hint);
     const auto found = index_.find(key);
-    if (found != index_.end()) {
-      Entry& entry = entries_[found->second];
-      // A new class begins at a power of two; std::has_single_bit() counts all bits, by a call where the CPU is not known to do it.
-      if (entry.weight != std::numeric_limits<std::uint32_t>::max() && (entry.weight & (entry.weight + 1)) == 0) {
-        unlink(found->second, class_of(entry.weight));
-        append(found->second, class_of(++entry.weight));
-      } else if (entry.weight != std::numeric_limits<std::uint32_t>::max()) {
-        ++entry.weight;
-      }
-      return entry.value;
-    }
+    if (found != index_.end()) return again(hint = found->second);
     std::uint32_t at = static_cast<std::uint32_t>(entries_.size());
     if (!free_.empty()) {
       at = free_.back();
@@ -60,10 +54,15 @@ class HeavyTable {
     entries_[at].weight = 1;
     append(at, class_of(1));
     index_.emplace(key, at);
+    hint = at;
     return entries_[at].value;
   }
+  Value& touch(const Key& key, Hint& hint) {
+    return touch(key, hint, [](const Key&, const Value&) {});
+  }
   Value& touch(const Key& key) {
-    return touch(key, [](const Key&, const Value&) {});
+    Hint none = kNone;
+    return touch(key, none);
   }
 
   const Value* find(const Key& key) const {
@@ -84,8 +83,7 @@ class HeavyTable {
         if (entry.weight == 0) {
           drop(std::as_const(entry.key), std::as_const(entry.value));
           index_.erase(entry.key);
-          entry.value = Value{};
-          free_.push_back(at);
+          release(at);
           continue;
         }
         entry.weight /= 2;
@@ -104,8 +102,7 @@ class HeavyTable {
         if (!gone(std::as_const(entries_[at].key))) continue;
         unlink(at, c);
         index_.erase(entries_[at].key);
-        entries_[at].value = Value{};
-        free_.push_back(at);
+        release(at);
       }
     }
   }
@@ -124,8 +121,9 @@ class HeavyTable {
 
  private:
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
-  static constexpr std::size_t kClasses = 33;  // bit widths of a weight
-  static constexpr std::size_t kLight = 2;     // classes of the weights 0 and 1
+  static constexpr std::uint32_t kFree = kNone - 1;  // as `previous`: the entry is nobody's
+  static constexpr std::size_t kClasses = 33;        // bit widths of a weight
+  static constexpr std::size_t kLight = 2;           // classes of the weights 0 and 1
 
   struct Entry {
     Key key{};
@@ -138,6 +136,24 @@ class HeavyTable {
   };
 
   static std::size_t class_of(std::uint32_t weight) { return static_cast<std::size_t>(std::bit_width(weight)); }
+
+  Value& again(std::uint32_t at) {
+    Entry& entry = entries_[at];
+    // A new class begins at a power of two; std::has_single_bit() counts all bits, by a call where the CPU is not known to do it.
+    if (entry.weight != std::numeric_limits<std::uint32_t>::max() && (entry.weight & (entry.weight + 1)) == 0) {
+      unlink(at, class_of(entry.weight));
+      append(at, class_of(++entry.weight));
+    } else if (entry.weight != std::numeric_limits<std::uint32_t>::max()) {
+      ++entry.weight;
+    }
+    return entry.value;
+  }
+
+  void release(std::uint32_t at) {
+    entries_[at].value = Value{};
+    entries_[at].previous = kFree;
+    free_.push_back(at);
+  }
 
   void append(std::uint32_t at, std::size_t to) {
     Queue& queue = queues_[to];

@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::uint32_t kFcs = 4;  // octets of a frame that no tap has
 
+constexpr std::uint32_t kEthernetHeader = 1;  // the protocol of a sampled header
+
+constexpr std::uint32_t kTcp = 6, kUdp = 17;
+
 constexpr std::uint32_t kInterfaces = 0;  // the class of data sources whose index is an ifIndex
 
 enum SourceKind : std::uint8_t { kFlow, kCounter, kDiscard };
@@ -20,7 +24,7 @@ struct SourceKey {
   friend bool operator==(const SourceKey&, const SourceKey&) = default;
   template <class H>
   friend H AbslHashValue(H h, const SourceKey& k) {
-    return H::combine(std::move(h), k.kind, k.source.source_class, k.source.index);
+    return H::combine(std::move(h), std::uint64_t{k.source.source_class} << 32 | k.source.index, k.kind);
   }
 };
 
@@ -32,55 +36,52 @@ std::uint32_t if_index_of(const sflow::Port& port) { return port.kind == sflow::
 
 // What the records of a sample say of its packet.
 struct Sampled {
-  std::optional<Packet> packet;
-  double octets{0};
+  std::optional<sflow::SampledHeader> header;
+  std::optional<Frame> fields;  // of agents that give a packet's fields instead of its header, or beside one that begins with IP
+  double octets{0};             // frame length without FCS
   std::optional<std::uint32_t> vni;
   std::uint16_t vlan{0};
   std::optional<TcpSample> tcp;
   std::string_view reason;
 
-  bool usable() const { return packet.has_value(); }
+  Sampled() {}  // member by member: as a constant the compiler would clear all of `fields` each time
+  // False: they say nothing of it.
+  bool read(const PacketFormat& format, Packet& packet) const;
 };
 
-// Agents that give a packet's fields instead of its header.
-template <class Record>
-void take_fields(Sampled& s, const Record& record) {
-  if (!s.packet) s.packet.emplace();
-  Frame& f = s.packet->outer;
-  f.ip = Ip{.src = record.src, .dst = record.dst, .protocol = static_cast<std::uint8_t>(record.protocol)};
-  if (record.protocol == 6) {
-    f.tcp = Tcp{.src_port = static_cast<std::uint16_t>(record.src_port),
-                .dst_port = static_cast<std::uint16_t>(record.dst_port),
-                .flags = static_cast<std::uint16_t>(record.tcp_flags)};
+bool Sampled::read(const PacketFormat& format, Packet& packet) const {
+  if (!header && !fields) return false;
+  if (header) sampled_packet(*header, format, packet);
+  if (!fields) return true;
+  // A header says more than fields do.
+  Frame& frame = packet.outer;
+  if (!frame.ethernet && fields->ethernet) {
+    frame.ethernet = fields->ethernet;
+    frame.ether_type = fields->ether_type;
   }
-  if (record.protocol == 17)
-    f.udp = Udp{.src_port = static_cast<std::uint16_t>(record.src_port), .dst_port = static_cast<std::uint16_t>(record.dst_port)};
-  if (s.octets == 0) s.octets = record.length;
+  if (!frame.ip && fields->ip) {
+    frame.ip = fields->ip;
+    frame.tcp = fields->tcp;
+    frame.udp = fields->udp;
+  }
+  return true;
 }
 
 struct RecordTaker {
   Sampled& s;
-  const PacketFormat& format;
 
   void operator()(const sflow::SampledHeader& r) const {
-    const auto packet = sampled_packet(r, format);
-    if (!packet) return;
-    s.packet = packet;
+    if (!has_packet(r)) return;
+    s.header = r;
     s.octets = r.frame_length - std::min(r.frame_length, r.stripped);
   }
   void operator()(const sflow::SampledEthernet& r) const {
-    if (!s.packet) s.packet.emplace();
-    if (s.packet->outer.ethernet) return;  // its header says more
-    s.packet->outer.ethernet = Ethernet{r.dst, r.src};
-    s.packet->outer.ether_type = static_cast<std::uint16_t>(r.type);
-    s.octets = r.length - std::min(r.length, kFcs);
+    frame().ethernet = Ethernet{r.dst, r.src};
+    frame().ether_type = static_cast<std::uint16_t>(r.type);
+    if (!s.header || s.header->protocol != kEthernetHeader) s.octets = r.length - std::min(r.length, kFcs);
   }
-  void operator()(const sflow::SampledIpv4& r) const {
-    if (!s.packet || !s.packet->outer.ip) take_fields(s, r);
-  }
-  void operator()(const sflow::SampledIpv6& r) const {
-    if (!s.packet || !s.packet->outer.ip) take_fields(s, r);
-  }
+  void operator()(const sflow::SampledIpv4& r) const { take_ip(r); }
+  void operator()(const sflow::SampledIpv6& r) const { take_ip(r); }
   void operator()(const sflow::ExtendedSwitch& r) const { s.vlan = static_cast<std::uint16_t>(r.src_vlan & 0xFFF); }
   void operator()(const sflow::ExtendedVniEgress& r) const { s.vni = r.vni; }
   void operator()(const sflow::ExtendedVniIngress& r) const { s.vni = r.vni; }
@@ -90,13 +91,31 @@ struct RecordTaker {
   void operator()(const sflow::ExtendedHwTrap& r) const { s.reason = r.trap; }
   void operator()(const sflow::ExtendedLinuxDropReason& r) const { s.reason = r.reason; }
   template <class Other>
-  void operator()(const Other&) const {}
+  sflow::Unread operator()(const Other&) const {
+    return {};
+  }
+
+ private:
+  Frame& frame() const { return s.fields ? *s.fields : s.fields.emplace(); }
+  template <class Record>
+  void take_ip(const Record& record) const {
+    Frame& f = frame();
+    f.ip = Ip{.src = record.src, .dst = record.dst, .protocol = static_cast<std::uint8_t>(record.protocol)};
+    if (record.protocol == kTcp) {
+      f.tcp = Tcp{.src_port = static_cast<std::uint16_t>(record.src_port),
+                  .dst_port = static_cast<std::uint16_t>(record.dst_port),
+                  .flags = static_cast<std::uint16_t>(record.tcp_flags)};
+    }
+    if (record.protocol == kUdp)
+      f.udp = Udp{.src_port = static_cast<std::uint16_t>(record.src_port), .dst_port = static_cast<std::uint16_t>(record.dst_port)};
+    if (s.octets == 0) s.octets = record.length;
+  }
 };
 
-Sampled records_of(const sflow::Records& records, const PacketFormat& format, sflow::DecodeCounters& counters) {
+Sampled records_of(const sflow::Records& records, sflow::DecodeCounters& counters) {
   Sampled out;
-  sflow::FlowRecordReader reader(records, counters);
-  while (const auto record = reader.next()) std::visit(RecordTaker{out, format}, *record);
+  const RecordTaker take{out};
+  for (sflow::FlowRecordReader reader(records, counters); reader.next(take);) continue;
   return out;
 }
 
@@ -135,6 +154,9 @@ struct SflowIntake::Agent {
   double packets{0};             // that the samples stand for
   std::uint32_t stated_rate{0};  // by the last sample
   absl::flat_hash_map<SourceKey, std::unique_ptr<Source>> sources;
+  // The last one: of an agent's samples most are of one source.
+  Source* recent{nullptr};
+  SourceKey recent_key;
 };
 
 SflowIntake::SflowIntake(SflowIntakeOptions options)
@@ -171,18 +193,22 @@ SflowIntake::Agent* SflowIntake::agent_of(const sflow::Datagram& datagram, bool 
 
 SflowIntake::Source* SflowIntake::source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source, Nanoseconds now) {
   const SourceKey key{kind, source};
-  if (const auto found = agent.sources.find(key); found != agent.sources.end()) {
-    found->second->last = now;
-    return found->second.get();
+  if (agent.recent != nullptr && agent.recent_key == key) {
+    agent.recent->last = now;
+    return agent.recent;
   }
-  if (sources_ >= options_.max_data_sources || agent.sources.size() >= options_.max_data_sources_per_agent) {
+  const auto found = agent.sources.find(key);
+  if (found == agent.sources.end() &&
+      (sources_ >= options_.max_data_sources || agent.sources.size() >= options_.max_data_sources_per_agent)) {
     ++sources_refused_;
     return nullptr;
   }
-  ++sources_;
-  Source& made = *agent.sources.emplace(key, std::make_unique<Source>()).first->second;
-  made.last = now;
-  return &made;
+  if (found == agent.sources.end()) ++sources_;
+  agent.recent =
+      found == agent.sources.end() ? agent.sources.emplace(key, std::make_unique<Source>()).first->second.get() : found->second.get();
+  agent.recent_key = key;
+  agent.recent->last = now;
+  return agent.recent;
 }
 
 void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, Nanoseconds now) {
@@ -205,6 +231,7 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
       }
       sources_ -= agent->sources.size();
       agent->sources.clear();
+      agent->recent = nullptr;
       break;
     case SequenceTracker::Arrival::kNew:
     case SequenceTracker::Arrival::kLate:
@@ -213,7 +240,7 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
   agent->sender = sender;
   agent->last = now;
   sflow::SampleReader samples(*datagram, decoded_);
-  while (const auto next = samples.next()) std::visit([&](const auto& s) { this->sample(*agent, s, now); }, *next);
+  while (samples.next([&](const auto& s) { this->sample(*agent, s, now); })) continue;
 }
 
 void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseconds now) {
@@ -226,10 +253,11 @@ void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseco
   agent.drops += source->drops_since(sample.drops);
   ++agent.samples;
   agent.packets += scale;
-  const Sampled s = records_of(sample.records, format_, decoded_);
-  if (!s.usable()) return;
+  const Sampled s = records_of(sample.records, decoded_);
+  Packet packet;
+  if (!s.read(format_, packet)) return;
   account(agent,
-          {.packet = &*s.packet,
+          {.packet = &packet,
            .octets = s.octets,
            .scale = scale,
            .agent = agent.number,
@@ -296,7 +324,7 @@ void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanos
   if (may_describe && DescribedHost::describes(sample)) host = new_host(agent);
   if (host != nullptr && !late) return host->take(sample, decoded_, now);
   sflow::CounterRecordReader reader(sample.records, decoded_);
-  while (reader.next()) continue;  // counted, and nobody's
+  while (reader.next([](const auto&) { return sflow::Unread(); })) continue;  // counted, and nobody's
 }
 
 void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now) {
@@ -305,11 +333,12 @@ void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nan
   if (source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kRestart) source->begin_anew();
   agent.discard_drops += source->drops_since(sample.drops);
   ++agent.discarded_packets;
-  const Sampled s = records_of(sample.records, format_, decoded_);
-  if (!s.usable()) return;
+  const Sampled s = records_of(sample.records, decoded_);
+  Packet packet;
+  if (!s.read(format_, packet)) return;
   DescribedHost* elsewhere = own_host(agent);
   FlowLedger& ledger = elsewhere != nullptr ? elsewhere->flows() : ledger_;
-  ledger.drop({.packet = &*s.packet,
+  ledger.drop({.packet = &packet,
                .octets = s.octets,
                .scale = 1,
                .agent = agent.number,
@@ -341,6 +370,7 @@ void SflowIntake::index_hosts() {
 
 // Taps come and go, and each is a data source under a new ifIndex.
 void SflowIntake::forget_sources(Agent& agent, Nanoseconds now) {
+  agent.recent = nullptr;
   for (auto source = agent.sources.begin(); source != agent.sources.end();) {
     if (now - source->second->last <= options_.forget_agent_after) {
       ++source;

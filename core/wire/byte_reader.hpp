@@ -5,9 +5,12 @@
 // outside. It owns nothing and allocates nothing: the octets must outlive it and all that it gave away.
 #pragma once
 
+#include <endian.h>
+
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -17,18 +20,18 @@ using Octets = std::span<const std::byte>;
 
 class ByteReader {
  public:
-  constexpr ByteReader() = default;
-  constexpr explicit ByteReader(Octets octets) : octets_(octets) {}
+  ByteReader() = default;
+  explicit ByteReader(Octets octets) : octets_(octets) {}
 
-  constexpr std::uint8_t u8() { return static_cast<std::uint8_t>(number<1>()); }
-  constexpr std::uint16_t u16() { return static_cast<std::uint16_t>(number<2>()); }
-  constexpr std::uint32_t u24() { return static_cast<std::uint32_t>(number<3>()); }
-  constexpr std::uint32_t u32() { return static_cast<std::uint32_t>(number<4>()); }
-  constexpr std::uint64_t u64() { return number<8>(); }
-  constexpr float f32() { return std::bit_cast<float>(u32()); }  // IEEE 754, as XDR has it (RFC 4506 section 4.6)
+  std::uint8_t u8() { return static_cast<std::uint8_t>(number<1>()); }
+  std::uint16_t u16() { return static_cast<std::uint16_t>(number<2>()); }
+  std::uint32_t u24() { return static_cast<std::uint32_t>(number<3>()); }
+  std::uint32_t u32() { return static_cast<std::uint32_t>(number<4>()); }
+  std::uint64_t u64() { return number<8>(); }
+  float f32() { return std::bit_cast<float>(u32()); }  // IEEE 754, as XDR has it (RFC 4506 section 4.6)
 
   // The next n octets, or none at all if there are fewer.
-  constexpr Octets take(std::size_t n) {
+  Octets take(std::size_t n) {
     if (n > octets_.size()) {
       fail();
       return {};
@@ -37,10 +40,10 @@ class ByteReader {
     octets_ = octets_.subspan(n);
     return taken;
   }
-  constexpr void skip(std::size_t n) { (void)take(n); }
+  void skip(std::size_t n) { (void)take(n); }
 
   // A reader of the next n octets, which cannot see what follows them. It has failed already if there are fewer.
-  constexpr ByteReader sub(std::size_t n) {
+  ByteReader sub(std::size_t n) {
     const Octets taken = take(n);
     ByteReader child(taken);
     if (!ok_) child.fail();
@@ -48,24 +51,36 @@ class ByteReader {
   }
 
   // What is left, without taking it.
-  constexpr Octets rest() const { return octets_; }
-  constexpr std::size_t remaining() const { return octets_.size(); }
-  constexpr bool ok() const { return ok_; }
-  constexpr void fail() {
+  Octets rest() const { return octets_; }
+  std::size_t remaining() const { return octets_.size(); }
+  bool ok() const { return ok_; }
+  void fail() {
     ok_ = false;
     octets_ = {};
   }
 
  private:
   template <std::size_t N>
-  constexpr std::uint64_t number() {
+  std::uint64_t number() {
     if (octets_.size() < N) {
       fail();
       return 0;
     }
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < N; ++i) value = value << 8 | std::to_integer<std::uint64_t>(octets_[i]);
+    const std::byte* const at = octets_.data();
     octets_ = octets_.subspan(N);
+    // Octet by octet compilers make as many loads of it.
+    if constexpr (N == 2) return be16toh(host<std::uint16_t>(at));
+    if constexpr (N == 4) return be32toh(host<std::uint32_t>(at));
+    if constexpr (N == 8) return be64toh(host<std::uint64_t>(at));
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < N; ++i) value = value << 8 | std::to_integer<std::uint64_t>(at[i]);
+    return value;
+  }
+
+  template <class T>
+  static T host(const std::byte* at) {
+    T value;
+    std::memcpy(&value, at, sizeof(value));
     return value;
   }
 

@@ -56,14 +56,18 @@ void decode_inner(Packet& packet, Cursor& cursor, Tunnel tunnel, const PacketFor
 
 }  // namespace
 
-Packet decode_packet(Octets snapshot, std::size_t wire_length, const PacketFormat& format) {
-  Packet packet;
+void decode_packet(Octets snapshot, std::size_t wire_length, const PacketFormat& format, Packet& packet) {
   Cursor cursor{.snapshot = snapshot, .at = 0, .end = snapshot.size(), .wire_end = std::max(wire_length, snapshot.size())};
   FrameDecoder decoder(cursor, packet.outer, format);
   decoder.decode(format.ether_type);
   packet.fault = decoder.fault;
   packet.fault_at = decoder.fault_at;
   if (decoder.tunnel.kind != TunnelKind::kNone) decode_inner(packet, cursor, decoder.tunnel, format);
+}
+
+Packet decode_packet(Octets snapshot, std::size_t wire_length, const PacketFormat& format) {
+  Packet packet;
+  decode_packet(snapshot, wire_length, format, packet);
   return packet;
 }
 

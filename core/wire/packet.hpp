@@ -20,6 +20,7 @@
 //   version 3 | type 2 | (sum 2, 2)(key 4)(sequence 4) | … IP in IP                       RFC 2003, 4213, 2473           | IP | IP | …
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -69,8 +70,9 @@ std::string_view name_of(Layer layer);  // "ethernet", "vlan", …
 // Up to N values in place.
 template <class T, std::size_t N>
 struct Bounded {
-  std::array<T, N> items{};
-  std::uint8_t count{0};
+  std::array<T, N> items;  // the first `count`; of the others nothing is known: a packet is made for each sample
+  std::uint8_t count;
+  Bounded() : count(0) {}
 
   bool add(const T& item) {  // false: full
     if (count == N) return false;
@@ -82,7 +84,7 @@ struct Bounded {
   std::size_t size() const { return count; }
   bool empty() const { return count == 0; }
   const T& operator[](std::size_t i) const { return items[i]; }
-  friend bool operator==(const Bounded&, const Bounded&) = default;
+  friend bool operator==(const Bounded& a, const Bounded& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 };
 
 // Octets [offset, offset + length) of the snapshot.
@@ -245,6 +247,8 @@ struct PacketFormat {
 // Decodes a frame of which `snapshot` is the beginning. `wire_length` is the frame's length in octets without FCS; less than the snapshot
 // has means that it is unknown, and the snapshot is taken for all of it.
 Packet decode_packet(Octets snapshot, std::size_t wire_length, const PacketFormat& format = {});
+// The same in place, into a packet of which nothing is said yet.
+void decode_packet(Octets snapshot, std::size_t wire_length, const PacketFormat& format, Packet& packet);
 
 struct SackBlock {
   std::uint32_t left{0}, right{0};

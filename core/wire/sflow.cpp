@@ -10,16 +10,6 @@ constexpr std::uint32_t kVersion = 5;
 constexpr std::uint32_t kInternalCompact = 0x3FFF'FFFF;
 constexpr std::uint32_t kInternalExpanded = 0xFFFF'FFFF;  // agents use either in the expanded form
 
-struct Tag {
-  std::uint32_t enterprise{0};
-  std::uint32_t format{0};
-};
-
-Tag read_tag(ByteReader& reader) {
-  const std::uint32_t tag = reader.u32();
-  return {tag >> 12, tag & 0xFFF};
-}
-
 DataSource read_source(ByteReader& reader, bool expanded) {
   if (expanded) return {.source_class = reader.u32(), .index = reader.u32()};
   const std::uint32_t both = reader.u32();
@@ -49,55 +39,11 @@ Port read_port(ByteReader& reader, bool expanded) {
 
 Records read_records(ByteReader& reader) { return {.count = reader.u32(), .octets = {reader.rest()}}; }
 
-FlowSample read_flow_sample(ByteReader& reader, bool expanded) {
-  return {.sequence = reader.u32(),
-          .source = read_source(reader, expanded),
-          .sampling_rate = reader.u32(),
-          .sample_pool = reader.u32(),
-          .drops = reader.u32(),
-          .input = read_port(reader, expanded),
-          .output = read_port(reader, expanded),
-          .records = read_records(reader)};
-}
-
-CounterSample read_counter_sample(ByteReader& reader, bool expanded) {
-  return {.sequence = reader.u32(), .source = read_source(reader, expanded), .records = read_records(reader)};
-}
-
-DiscardedPacket read_discarded_packet(ByteReader& reader) {
-  return {.sequence = reader.u32(),
-          .source = read_source(reader, true),
-          .drops = reader.u32(),
-          .input = port_of(0, reader.u32()),
-          .output = port_of(0, reader.u32()),
-          .reason = reader.u32(),
-          .records = read_records(reader)};
-}
-
-// The sample of one format, and where it is counted.
-std::pair<Sample, std::uint64_t*> read_sample(std::uint32_t format, ByteReader& body, DecodeCounters& counters) {
-  switch (format) {
-    case 1:
-      return {read_flow_sample(body, false), &counters.flow_samples};
-    case 2:
-      return {read_counter_sample(body, false), &counters.counter_samples};
-    case 3:
-      return {read_flow_sample(body, true), &counters.expanded_flow_samples};
-    case 4:
-      return {read_counter_sample(body, true), &counters.expanded_counter_samples};
-    case 5:
-      return {read_discarded_packet(body), &counters.discarded_packets};
-    default:
-      return {Sample{}, nullptr};
-  }
-}
-
 template <class Record>
 struct Known;
 
 template <class... Structures>
 struct Known<std::variant<Structures...>> {
-  using Record = std::variant<Structures...>;
   static constexpr std::array<Structure, sizeof...(Structures)> list{Structures::kStructure...};
 
   static constexpr bool ordered() {
@@ -107,22 +53,6 @@ struct Known<std::variant<Structures...>> {
     return true;
   }
   static_assert(ordered(), "the list goes by number, and each number is there once");
-
-  template <class One>
-  static void read_one(ByteReader& body, std::optional<Record>& record) {
-    One& read = record.emplace().template emplace<One>();
-    FieldReader fields(body);
-    One::fields(read, fields);
-  }
-  using Read = void (*)(ByteReader&, std::optional<Record>&);
-  static constexpr std::array<Read, sizeof...(Structures)> readers{read_one<Structures>...};
-
-  // Left without a record: no structure of ours. A body too short for its structure has failed.
-  static void read(std::uint32_t format, ByteReader& body, std::optional<Record>& record) {
-    const auto* found =
-        std::lower_bound(list.begin(), list.end(), format, [](const Structure& s, std::uint32_t f) { return s.format < f; });
-    if (found != list.end() && found->format == format) readers[static_cast<std::size_t>(found - list.begin())](body, record);
-  }
 };
 
 }  // namespace
@@ -160,82 +90,77 @@ std::optional<Datagram> read_datagram(Octets octets, DecodeCounters& counters) {
   return datagram;
 }
 
-std::optional<Sample> SampleReader::next() {
-  while (announced_ > 0) {
-    --announced_;
-    const Tag tag = read_tag(reader_);
-    ByteReader body = reader_.sub(reader_.u32());
-    if (!reader_.ok()) {
-      ++counters_.truncated;
-      announced_ = 0;
-      return std::nullopt;
-    }
-    auto [sample, counter] = read_sample(tag.enterprise == 0 ? tag.format : 0, body, counters_);
-    if (counter == nullptr) {
-      ++counters_.samples_unknown;
-    } else if (!body.ok()) {
-      ++counters_.samples_broken;
-    } else {
-      ++*counter;
-      return sample;
-    }
-  }
+std::optional<Tagged> SampleReader::next_tagged() {
+  if (announced_ == 0) return std::nullopt;
+  --announced_;
+  const std::uint32_t tag = reader_.u32();
+  const ByteReader body = reader_.sub(reader_.u32());
+  if (reader_.ok()) return Tagged{tag >> 12, tag & 0xFFF, body};
+  ++counters_.truncated;
+  announced_ = 0;
   return std::nullopt;
 }
 
-template <class Record>
-std::optional<Record> RecordReader<Record>::next() {
-  while (announced_ > 0) {
-    --announced_;
-    if (reader_.remaining() == 0) {
-      ++counters_.records_missing;
-      announced_ = 0;
-      return std::nullopt;
-    }
-    const Tag tag = read_tag(reader_);
-    ByteReader body = reader_.sub(reader_.u32());
-    if (!reader_.ok()) {
-      ++counters_.records_broken;
-      announced_ = 0;
-      return std::nullopt;
-    }
-    std::optional<Record> record;
-    if (tag.enterprise == 0) Known<Record>::read(tag.format, body, record);
-    if (!record) {
-      ++counters_.records_unknown;
-    } else if (!body.ok()) {
-      ++counters_.records_broken;
-    } else {
-      ++(std::is_same_v<Record, FlowRecord> ? counters_.flow_records : counters_.counter_records);
-      return record;
-    }
-  }
-  return std::nullopt;
+FlowSample SampleReader::flow_sample(ByteReader& body, bool expanded) {
+  return {.sequence = body.u32(),
+          .source = read_source(body, expanded),
+          .sampling_rate = body.u32(),
+          .sample_pool = body.u32(),
+          .drops = body.u32(),
+          .input = read_port(body, expanded),
+          .output = read_port(body, expanded),
+          .records = read_records(body)};
 }
 
-template class RecordReader<FlowRecord>;
-template class RecordReader<CounterRecord>;
+CounterSample SampleReader::counter_sample(ByteReader& body, bool expanded) {
+  return {.sequence = body.u32(), .source = read_source(body, expanded), .records = read_records(body)};
+}
 
-std::optional<Packet> sampled_packet(const SampledHeader& header, const PacketFormat& format) {
-  PacketFormat start = format;
-  switch (header.protocol) {
+DiscardedPacket SampleReader::discarded_packet(ByteReader& body) {
+  return {.sequence = body.u32(),
+          .source = read_source(body, true),
+          .drops = body.u32(),
+          .input = port_of(0, body.u32()),
+          .output = port_of(0, body.u32()),
+          .reason = body.u32(),
+          .records = read_records(body)};
+}
+
+namespace {
+
+// The EtherType that a header of this protocol begins with: nothing for Ethernet itself. False: it is none of ours.
+bool begins_with(std::uint32_t protocol, std::optional<std::uint16_t>& ether_type) {
+  switch (protocol) {
     case 1:
-      start.ether_type.reset();
-      break;
+      ether_type.reset();
+      return true;
     case 11:
-      start.ether_type = 0x0800;
-      break;
+      ether_type = 0x0800;
+      return true;
     case 12:
-      start.ether_type = 0x86DD;
-      break;
+      ether_type = 0x86DD;
+      return true;
     case 13:
-      start.ether_type = 0x8847;
-      break;
+      ether_type = 0x8847;
+      return true;
     default:
-      return std::nullopt;
+      return false;
   }
+}
+
+}  // namespace
+
+bool has_packet(const SampledHeader& header) {
+  std::optional<std::uint16_t> unused;
+  return begins_with(header.protocol, unused);
+}
+
+bool sampled_packet(const SampledHeader& header, const PacketFormat& format, Packet& packet) {
+  PacketFormat start = format;
+  if (!begins_with(header.protocol, start.ether_type)) return false;
   const std::size_t length = header.frame_length - std::min(header.frame_length, header.stripped);
-  return decode_packet(header.header.octets, length, start);
+  decode_packet(header.header.octets, length, start, packet);
+  return true;
 }
 
 }  // namespace vmtraffic::sflow

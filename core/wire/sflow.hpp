@@ -19,6 +19,9 @@
 //     for (SampleReader samples(*datagram, counters); const auto sample = samples.next();) {
 //       if (const auto* flow = std::get_if<FlowSample>(&*sample)) {
 //         for (FlowRecordReader records(flow->records, counters); const auto record = records.next();) …
+//
+// next(visit) gives each one to visit(one) as what it is instead. Where that call gives an Unread the visitor does not look at such a
+// structure: if all of its fields are of fixed size, its length alone is.
 #pragma once
 
 #include <array>
@@ -26,6 +29,8 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "core/wire/packet.hpp"
@@ -160,14 +165,65 @@ using Sample = std::variant<FlowSample, CounterSample, DiscardedPacket>;
 // The datagram's header. Nothing where the version is not 5 or the header is not whole; the counters say which.
 std::optional<Datagram> read_datagram(Octets octets, DecodeCounters& counters);
 
+struct Unread {};
+
+// What a sample is of, and its octets.
+struct Tagged {
+  std::uint32_t enterprise{0};  // 0: of sFlow.org's own
+  std::uint32_t format{0};
+  ByteReader body;
+};
+
 // The samples of one datagram, one after the other.
 class SampleReader {
  public:
   SampleReader(const Datagram& datagram, DecodeCounters& counters)
       : reader_(datagram.samples.octets), announced_(datagram.sample_count), counters_(counters) {}
-  std::optional<Sample> next();  // nothing: no more
+
+  // False: no more.
+  template <class Visit>
+  bool next(Visit&& visit) {
+    while (auto sample = next_tagged()) {
+      switch (sample->enterprise == 0 ? sample->format : 0) {
+        case 1:
+          if (give(flow_sample(sample->body, false), sample->body, counters_.flow_samples, visit)) return true;
+          break;
+        case 2:
+          if (give(counter_sample(sample->body, false), sample->body, counters_.counter_samples, visit)) return true;
+          break;
+        case 3:
+          if (give(flow_sample(sample->body, true), sample->body, counters_.expanded_flow_samples, visit)) return true;
+          break;
+        case 4:
+          if (give(counter_sample(sample->body, true), sample->body, counters_.expanded_counter_samples, visit)) return true;
+          break;
+        case 5:
+          if (give(discarded_packet(sample->body), sample->body, counters_.discarded_packets, visit)) return true;
+          break;
+        default:
+          ++counters_.samples_unknown;
+      }
+    }
+    return false;
+  }
+  std::optional<Sample> next() {  // nothing: no more
+    std::optional<Sample> out;
+    next([&](const auto& sample) { out = sample; });
+    return out;
+  }
 
  private:
+  std::optional<Tagged> next_tagged();
+  static FlowSample flow_sample(ByteReader& body, bool expanded);
+  static CounterSample counter_sample(ByteReader& body, bool expanded);
+  static DiscardedPacket discarded_packet(ByteReader& body);
+  template <class One, class Visit>
+  bool give(const One& sample, const ByteReader& body, std::uint64_t& counter, Visit& visit) {
+    ++(body.ok() ? counter : counters_.samples_broken);
+    if (body.ok()) visit(sample);
+    return body.ok();
+  }
+
   ByteReader reader_;
   std::uint32_t announced_;
   DecodeCounters& counters_;
@@ -175,24 +231,75 @@ class SampleReader {
 
 // The records of one sample that are known and whole, one after the other.
 template <class Record>
-class RecordReader {
+class RecordReader;
+
+template <class... Structures>
+class RecordReader<std::variant<Structures...>> {
  public:
+  using Record = std::variant<Structures...>;
   RecordReader(const Records& records, DecodeCounters& counters)
       : reader_(records.octets.octets), announced_(records.count), counters_(counters) {}
-  std::optional<Record> next();  // nothing: no more
+
+  // False: no more.
+  template <class Visit>
+  bool next(Visit&& visit) {
+    while (announced_ > 0) {
+      --announced_;
+      if (reader_.remaining() == 0) {
+        ++counters_.records_missing;
+        break;
+      }
+      const std::uint32_t tag = reader_.u32();
+      ByteReader body = reader_.sub(reader_.u32());
+      if (!reader_.ok()) {
+        ++counters_.records_broken;
+        break;
+      }
+      Read read = Read::kUnknown;
+      // A tag is enterprise and format in one: those of sFlow.org's own enterprise, 0, are the format alone.
+      (void)((tag == Structures::kStructure.format && (read = read_one<Structures>(body, visit), true)) || ...);
+      if (read == Read::kUnknown) ++counters_.records_unknown;
+      if (read == Read::kBroken) ++counters_.records_broken;
+      if (read != Read::kWhole) continue;
+      ++(std::is_same_v<Record, FlowRecord> ? counters_.flow_records : counters_.counter_records);
+      return true;
+    }
+    announced_ = 0;
+    return false;
+  }
+  std::optional<Record> next() {  // nothing: no more
+    std::optional<Record> out;
+    next([&](const auto& record) { out = record; });
+    return out;
+  }
 
  private:
+  enum class Read : std::uint8_t { kUnknown, kBroken, kWhole };
+  template <class One, class Visit>
+  static Read read_one(ByteReader& body, Visit& visit) {
+    if constexpr (std::is_same_v<std::invoke_result_t<Visit&, const One&>, Unread>) {
+      if (constexpr std::size_t size = fixed_size<One>(); size > 0) return body.remaining() < size ? Read::kBroken : Read::kWhole;
+    }
+    One one{};
+    FieldReader fields(body);
+    One::fields(one, fields);
+    if (!body.ok()) return Read::kBroken;
+    visit(std::as_const(one));
+    return Read::kWhole;
+  }
+
   ByteReader reader_;
   std::uint32_t announced_;
   DecodeCounters& counters_;
 };
-extern template class RecordReader<FlowRecord>;
-extern template class RecordReader<CounterRecord>;
 using FlowRecordReader = RecordReader<FlowRecord>;
 using CounterRecordReader = RecordReader<CounterRecord>;
 
-// The packet that a header was taken from: its length is that of the frame less what the agent stripped, which is the FCS with most agents,
-// Open vSwitch among them. Nothing for a header of another protocol than Ethernet, IPv4, IPv6 or MPLS. Extents are of `header.header`.
-std::optional<Packet> sampled_packet(const SampledHeader& header, const PacketFormat& format = {});
+// The packet that a header was taken from, into a packet of which nothing is said yet: its length is that of the frame less what the agent
+// stripped, which is the FCS with most agents, Open vSwitch among them. Extents are of `header.header`. False, and nothing said, for a
+// header of another protocol than Ethernet, IPv4, IPv6 or MPLS.
+bool sampled_packet(const SampledHeader& header, const PacketFormat& format, Packet& packet);
+// Whether it is of one of those.
+bool has_packet(const SampledHeader& header);
 
 }  // namespace vmtraffic::sflow

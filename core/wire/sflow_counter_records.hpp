@@ -26,7 +26,7 @@ struct InterfaceCounters {
   std::uint32_t promiscuous{0};
   friend bool operator==(const InterfaceCounters&, const InterfaceCounters&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("if_index", s.if_index);
     v("if_type", s.if_type);
     v("if_speed", s.if_speed);
@@ -57,7 +57,7 @@ struct EthernetCounters {
       internal_mac_receive_errors{}, symbol_errors{};
   friend bool operator==(const EthernetCounters&, const EthernetCounters&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("alignment_errors", s.alignment_errors);
     v("fcs_errors", s.fcs_errors);
     v("single_collisions", s.single_collisions);
@@ -81,7 +81,7 @@ struct VlanCounters {
   Counter32 unicast{}, multicast{}, broadcast{}, discards{};
   friend bool operator==(const VlanCounters&, const VlanCounters&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("vlan_id", s.vlan_id);
     v("octets", s.octets);
     v("unicast", s.unicast);
@@ -97,7 +97,7 @@ struct OpenFlowPort {
   std::uint32_t port_number{0};
   friend bool operator==(const OpenFlowPort&, const OpenFlowPort&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("datapath_id", s.datapath_id);
     v("port_number", s.port_number);
   }
@@ -108,7 +108,7 @@ struct PortName {
   std::string_view name{};
   friend bool operator==(const PortName&, const PortName&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("name", s.name);
   }
 };
@@ -120,7 +120,7 @@ struct AppResources {
   Counter32 files_open{}, files_max{}, connections_open{}, connections_max{};
   friend bool operator==(const AppResources&, const AppResources&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("user_time_ms", s.user_time_ms);
     v("system_time_ms", s.system_time_ms);
     v("memory_used", s.memory_used);
@@ -138,7 +138,7 @@ struct OvsDatapathStats {
   Counter32 hits{}, misses{}, lost{}, mask_hits{}, flows{}, masks{};
   friend bool operator==(const OvsDatapathStats&, const OvsDatapathStats&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("hits", s.hits);
     v("misses", s.misses);
     v("lost", s.lost);

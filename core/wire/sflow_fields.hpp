@@ -169,4 +169,39 @@ class FieldReader {
   ByteReader& reader_;
 };
 
+// What the fields of one structure take together. 0: not always the same.
+class FieldSizer {
+ public:
+  constexpr void operator()(std::string_view, const std::uint32_t&) { add(4); }
+  constexpr void operator()(std::string_view, const std::uint64_t&) { add(8); }
+  constexpr void operator()(std::string_view, const Counter32&) { add(4); }
+  constexpr void operator()(std::string_view, const Counter64&) { add(8); }
+  constexpr void operator()(std::string_view, const Average&) { add(4); }
+  constexpr void operator()(std::string_view, const MacAddress&) { add(8); }
+  constexpr void operator()(std::string_view, const DomainUuid&) { add(16); }
+  template <class Varying>
+  constexpr void operator()(std::string_view, const Varying&) {
+    fixed_ = false;
+  }
+  constexpr void address(std::string_view, const IpAddress&) { fixed_ = false; }
+  constexpr void ipv4(std::string_view, const IpAddress&) { add(4); }
+  constexpr void ipv6(std::string_view, const IpAddress&) { add(16); }
+  constexpr void trailing(std::string_view, const Counter32&) {}  // may be missing
+
+  constexpr std::size_t size() const { return fixed_ ? size_ : 0; }
+
+ private:
+  constexpr void add(std::size_t octets) { size_ += octets; }
+  std::size_t size_{0};
+  bool fixed_{true};
+};
+
+template <class One>
+consteval std::size_t fixed_size() {
+  FieldSizer sizer;
+  const One one{};
+  One::fields(one, sizer);
+  return sizer.size();
+}
+
 }  // namespace vmtraffic::sflow

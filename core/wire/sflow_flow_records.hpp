@@ -52,7 +52,7 @@ struct ExtendedDecapsulateEgress {
   std::uint32_t inner_header_offset{0};  // octets into the sampled header
   friend bool operator==(const ExtendedDecapsulateEgress&, const ExtendedDecapsulateEgress&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("inner_header_offset", s.inner_header_offset);
   }
 };
@@ -62,7 +62,7 @@ struct ExtendedDecapsulateIngress {
   std::uint32_t inner_header_offset{0};  // octets into the sampled header
   friend bool operator==(const ExtendedDecapsulateIngress&, const ExtendedDecapsulateIngress&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("inner_header_offset", s.inner_header_offset);
   }
 };
@@ -72,7 +72,7 @@ struct ExtendedVniEgress {
   std::uint32_t vni{0};
   friend bool operator==(const ExtendedVniEgress&, const ExtendedVniEgress&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("vni", s.vni);
   }
 };
@@ -82,7 +82,7 @@ struct ExtendedVniIngress {
   std::uint32_t vni{0};
   friend bool operator==(const ExtendedVniIngress&, const ExtendedVniIngress&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("vni", s.vni);
   }
 };
@@ -93,7 +93,7 @@ struct ExtendedEgressQueue {
   std::uint32_t queue{0};
   friend bool operator==(const ExtendedEgressQueue&, const ExtendedEgressQueue&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("queue", s.queue);
   }
 };
@@ -106,7 +106,7 @@ struct ExtendedAcl {
   std::uint32_t direction{0};  // 0 unknown, 1 ingress, 2 egress
   friend bool operator==(const ExtendedAcl&, const ExtendedAcl&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("number", s.number);
     v("name", s.name);
     v("direction", s.direction);
@@ -119,7 +119,7 @@ struct ExtendedFunction {
   std::string_view symbol{};
   friend bool operator==(const ExtendedFunction&, const ExtendedFunction&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("symbol", s.symbol);
   }
 };
@@ -130,7 +130,7 @@ struct ExtendedTransit {
   std::uint32_t delay_ns{0};  // 0xFFFFFFFF: that or more
   friend bool operator==(const ExtendedTransit&, const ExtendedTransit&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("delay_ns", s.delay_ns);
   }
 };
@@ -140,7 +140,7 @@ struct ExtendedQueue {
   std::uint32_t depth_octets{0};
   friend bool operator==(const ExtendedQueue&, const ExtendedQueue&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("depth_octets", s.depth_octets);
   }
 };
@@ -150,7 +150,7 @@ struct ExtendedHwTrap {
   std::string_view group{}, trap{};
   friend bool operator==(const ExtendedHwTrap&, const ExtendedHwTrap&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("group", s.group);
     v("trap", s.trap);
   }
@@ -161,7 +161,7 @@ struct ExtendedLinuxDropReason {
   std::string_view reason{};
   friend bool operator==(const ExtendedLinuxDropReason&, const ExtendedLinuxDropReason&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("reason", s.reason);
   }
 };
@@ -171,7 +171,7 @@ struct ExtendedTimestamp {
   std::uint64_t nanoseconds{0};  // of the agent's wall clock, since 1970
   friend bool operator==(const ExtendedTimestamp&, const ExtendedTimestamp&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("nanoseconds", s.nanoseconds);
   }
 };
@@ -183,7 +183,7 @@ struct ExtendedSocketIpv4 {
   std::uint32_t local_port{0}, remote_port{0};
   friend bool operator==(const ExtendedSocketIpv4&, const ExtendedSocketIpv4&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("protocol", s.protocol);
     v.ipv4("local_ip", s.local_ip);
     v.ipv4("remote_ip", s.remote_ip);
@@ -199,7 +199,7 @@ struct ExtendedSocketIpv6 {
   std::uint32_t local_port{0}, remote_port{0};
   friend bool operator==(const ExtendedSocketIpv6&, const ExtendedSocketIpv6&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("protocol", s.protocol);
     v.ipv6("local_ip", s.local_ip);
     v.ipv6("remote_ip", s.remote_ip);
@@ -226,7 +226,7 @@ struct ExtendedTcpInfo {
   std::uint32_t path_mtu{0}, rtt_us{0}, rtt_variance_us{0}, congestion_window{0}, reordering{0}, min_rtt_us{0};
   friend bool operator==(const ExtendedTcpInfo&, const ExtendedTcpInfo&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("direction", s.direction);
     v("send_mss", s.send_mss);
     v("receive_mss", s.receive_mss);

@@ -18,7 +18,7 @@ struct HostDescription {
   std::string_view os_release{};
   friend bool operator==(const HostDescription&, const HostDescription&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("hostname", s.hostname);
     v("uuid", s.uuid);
     v("machine_type", s.machine_type);
@@ -33,7 +33,7 @@ struct HostAdapters {
   AdapterList adapters{};
   friend bool operator==(const HostAdapters&, const HostAdapters&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("adapters", s.adapters);
   }
 };
@@ -43,7 +43,7 @@ struct HostParent {
   std::uint32_t container_type{0}, container_index{0};  // data source of the host
   friend bool operator==(const HostParent&, const HostParent&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("container_type", s.container_type);
     v("container_index", s.container_index);
   }
@@ -57,7 +57,7 @@ struct HostCpu {
       guest_nice_ms{};  // later additions: absent from old agents
   friend bool operator==(const HostCpu&, const HostCpu&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("load_one", s.load_one);
     v("load_five", s.load_five);
     v("load_fifteen", s.load_fifteen);
@@ -87,7 +87,7 @@ struct HostMemory {
   Counter32 page_in{}, page_out{}, swap_in{}, swap_out{};
   friend bool operator==(const HostMemory&, const HostMemory&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("total", s.total);
     v("free", s.free);
     v("shared", s.shared);
@@ -113,7 +113,7 @@ struct HostDiskIo {
   Counter32 write_time_ms{};
   friend bool operator==(const HostDiskIo&, const HostDiskIo&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("total", s.total);
     v("free", s.free);
     v("part_max_used", s.part_max_used);
@@ -134,7 +134,7 @@ struct HostNetIo {
   Counter32 packets_out{}, errors_out{}, drops_out{};
   friend bool operator==(const HostNetIo&, const HostNetIo&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("bytes_in", s.bytes_in);
     v("packets_in", s.packets_in);
     v("errors_in", s.errors_in);
@@ -153,7 +153,7 @@ struct Mib2Ip {
       reassembly_required{}, reassembly_ok{}, reassembly_fails{}, fragment_ok{}, fragment_fails{}, fragment_creates{};
   friend bool operator==(const Mib2Ip&, const Mib2Ip&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("forwarding", s.forwarding);
     v("default_ttl", s.default_ttl);
     v("in_receives", s.in_receives);
@@ -184,7 +184,7 @@ struct Mib2Icmp {
       out_echo_replies{}, out_timestamps{}, out_timestamp_replies{}, out_address_masks{}, out_address_mask_replies{};
   friend bool operator==(const Mib2Icmp&, const Mib2Icmp&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("in_messages", s.in_messages);
     v("in_errors", s.in_errors);
     v("in_unreachables", s.in_unreachables);
@@ -220,7 +220,7 @@ struct Mib2Tcp {
       in_checksum_errors{};
   friend bool operator==(const Mib2Tcp&, const Mib2Tcp&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("rto_algorithm", s.rto_algorithm);
     v("rto_min_ms", s.rto_min_ms);
     v("rto_max_ms", s.rto_max_ms);
@@ -244,7 +244,7 @@ struct Mib2Udp {
   Counter32 in_datagrams{}, no_ports{}, in_errors{}, out_datagrams{}, receive_buffer_errors{}, send_buffer_errors{}, in_checksum_errors{};
   friend bool operator==(const Mib2Udp&, const Mib2Udp&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("in_datagrams", s.in_datagrams);
     v("no_ports", s.no_ports);
     v("in_errors", s.in_errors);
@@ -262,7 +262,7 @@ struct VirtualNode {
   Counter32 domains{};
   friend bool operator==(const VirtualNode&, const VirtualNode&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("cpu_mhz", s.cpu_mhz);
     v("cpus", s.cpus);
     v("memory", s.memory);
@@ -277,7 +277,7 @@ struct VirtualCpu {
   Counter32 cpu_time_ms{}, cpu_count{};
   friend bool operator==(const VirtualCpu&, const VirtualCpu&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("state", s.state);
     v("cpu_time_ms", s.cpu_time_ms);
     v("cpu_count", s.cpu_count);
@@ -289,7 +289,7 @@ struct VirtualMemory {
   Counter64 memory{}, memory_max{};  // octets
   friend bool operator==(const VirtualMemory&, const VirtualMemory&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("memory", s.memory);
     v("memory_max", s.memory_max);
   }
@@ -305,7 +305,7 @@ struct VirtualDiskIo {
   Counter32 errors{};
   friend bool operator==(const VirtualDiskIo&, const VirtualDiskIo&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("capacity", s.capacity);
     v("allocation", s.allocation);
     v("available", s.available);
@@ -327,7 +327,7 @@ struct VirtualNetIo {
   Counter32 packets_out{}, errors_out{}, drops_out{};
   friend bool operator==(const VirtualNetIo&, const VirtualNetIo&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("bytes_in", s.bytes_in);
     v("packets_in", s.packets_in);
     v("errors_in", s.errors_in);

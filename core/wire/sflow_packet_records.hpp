@@ -22,7 +22,7 @@ struct SampledHeader {
   SampledOctets header{};
   friend bool operator==(const SampledHeader&, const SampledHeader&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("protocol", s.protocol);
     v("frame_length", s.frame_length);
     v("stripped", s.stripped);
@@ -37,7 +37,7 @@ struct SampledEthernet {
   std::uint32_t type{0};
   friend bool operator==(const SampledEthernet&, const SampledEthernet&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("length", s.length);
     v("src", s.src);
     v("dst", s.dst);
@@ -52,7 +52,7 @@ struct SampledIpv4 {
   std::uint32_t src_port{0}, dst_port{0}, tcp_flags{0}, tos{0};
   friend bool operator==(const SampledIpv4&, const SampledIpv4&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("length", s.length);
     v("protocol", s.protocol);
     v.ipv4("src", s.src);
@@ -71,7 +71,7 @@ struct SampledIpv6 {
   std::uint32_t src_port{0}, dst_port{0}, tcp_flags{0}, priority{0};
   friend bool operator==(const SampledIpv6&, const SampledIpv6&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("length", s.length);
     v("protocol", s.protocol);
     v.ipv6("src", s.src);
@@ -88,7 +88,7 @@ struct ExtendedSwitch {
   std::uint32_t src_vlan{0}, src_priority{0}, dst_vlan{0}, dst_priority{0};
   friend bool operator==(const ExtendedSwitch&, const ExtendedSwitch&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("src_vlan", s.src_vlan);
     v("src_priority", s.src_priority);
     v("dst_vlan", s.dst_vlan);
@@ -102,7 +102,7 @@ struct ExtendedRouter {
   std::uint32_t src_mask_length{0}, dst_mask_length{0};
   friend bool operator==(const ExtendedRouter&, const ExtendedRouter&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v.address("next_hop", s.next_hop);
     v("src_mask_length", s.src_mask_length);
     v("dst_mask_length", s.dst_mask_length);
@@ -118,7 +118,7 @@ struct ExtendedGateway {
   std::uint32_t local_pref{0};
   friend bool operator==(const ExtendedGateway&, const ExtendedGateway&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v.address("next_hop", s.next_hop);
     v("as", s.as);
     v("src_as", s.src_as);
@@ -135,7 +135,7 @@ struct ExtendedMpls {
   NumberList in_stack{}, out_stack{};  // entries as in RFC 3032, top first
   friend bool operator==(const ExtendedMpls&, const ExtendedMpls&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v.address("next_hop", s.next_hop);
     v("in_stack", s.in_stack);
     v("out_stack", s.out_stack);
@@ -147,7 +147,7 @@ struct ExtendedNat {
   IpAddress src{}, dst{};
   friend bool operator==(const ExtendedNat&, const ExtendedNat&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v.address("src", s.src);
     v.address("dst", s.dst);
   }
@@ -159,7 +159,7 @@ struct ExtendedMplsTunnel {
   std::uint32_t id{0}, cos{0};
   friend bool operator==(const ExtendedMplsTunnel&, const ExtendedMplsTunnel&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("name", s.name);
     v("id", s.id);
     v("cos", s.cos);
@@ -172,7 +172,7 @@ struct ExtendedMplsVc {
   std::uint32_t id{0}, cos{0};
   friend bool operator==(const ExtendedMplsVc&, const ExtendedMplsVc&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("name", s.name);
     v("id", s.id);
     v("cos", s.cos);
@@ -185,7 +185,7 @@ struct ExtendedMplsFtn {
   std::uint32_t mask{0};
   friend bool operator==(const ExtendedMplsFtn&, const ExtendedMplsFtn&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("description", s.description);
     v("mask", s.mask);
   }
@@ -196,7 +196,7 @@ struct ExtendedMplsLdpFec {
   std::uint32_t prefix_length{0};
   friend bool operator==(const ExtendedMplsLdpFec&, const ExtendedMplsLdpFec&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("prefix_length", s.prefix_length);
   }
 };
@@ -206,7 +206,7 @@ struct ExtendedVlanTunnel {
   NumberList layers{};  // TPID and TCI in one number, outermost first
   friend bool operator==(const ExtendedVlanTunnel&, const ExtendedVlanTunnel&) = default;
   template <class Self, class Visit>
-  static void fields(Self& s, Visit& v) {
+  static constexpr void fields(Self& s, Visit& v) {
     v("layers", s.layers);
   }
 };

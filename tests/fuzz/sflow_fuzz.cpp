@@ -91,7 +91,9 @@ void walk_records(const sflow::Records& records, Walker& walker, sflow::DecodeCo
     std::visit([&](const auto& one) { one.fields(one, walker); }, *record);
     require(*record == *record);
     if constexpr (std::is_same_v<Record, sflow::FlowRecord>) {
-      if (const auto* header = std::get_if<sflow::SampledHeader>(&*record)) (void)sflow::sampled_packet(*header);
+      Packet packet;
+      if (const auto* header = std::get_if<sflow::SampledHeader>(&*record))
+        require(sflow::sampled_packet(*header, {}, packet) == sflow::has_packet(*header));
     }
   }
   const std::uint64_t decoded = counters.flow_records - before.flow_records + counters.counter_records - before.counter_records;

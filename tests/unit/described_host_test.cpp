@@ -253,7 +253,7 @@ TEST_F(DescribedHostTest, ASwitchInBetweenTellsOfItsVmsByTheirMacs) {
   intake_.tick(kNow, {});
   tor_.packet(1, 2, kWeb, kOutside);
   tor_.packet(1, 2, kOutside, mac(0x00, 8));
-  EXPECT_EQ(host().flows().flows(0).all.total[1].samples, 1U);
+  EXPECT_EQ(host().flows().flows(0).all.total(Direction::kTx).samples, 1U);
   EXPECT_EQ(host().flows().flows(0).elected[1].by, AttributedBy::kOuterMac);
   EXPECT_EQ(host().flows().counts().unattributed_packets, 0) << "what passes a switch is not all the host's";
 }

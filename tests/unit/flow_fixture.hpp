@@ -59,7 +59,7 @@ class FlowLedgerTest : public testing::Test {
         {.packet = &packet, .octets = 1514, .scale = scale, .agent = agent, .ports_are_ours = ours, .input = input, .output = output},
         now_);
   }
-  std::uint64_t samples(std::size_t row, Direction d) const { return ledger_.flows(row).all.total[static_cast<std::size_t>(d)].samples; }
+  std::uint64_t samples(std::size_t row, Direction d) const { return ledger_.flows(row).all.total(d).samples; }
   const ConversationFlows* conversation(std::size_t row, const Peer& peer) const {
     return ledger_.conversations().find({ledger_.number(row), peer});
   }

@@ -12,10 +12,11 @@ using namespace flow_test;
 TEST_F(FlowLedgerTest, ThePortSaysWhosePacketItIs) {
   sampled(kOutward, 11, 0);
   const RecentSums& all = ledger_.flows(0).all;
-  EXPECT_EQ(all.total[1], (SampleSums{.samples = 1, .packets = 100, .octets = 151400, .length = 1514, .length_squared = 1514.0 * 1514}));
-  EXPECT_EQ(all.total[0], SampleSums{});
+  EXPECT_EQ(all.total(Direction::kTx),
+            (SampleSums{.samples = 1, .packets = 100, .octets = 151400, .length = 1514, .length_squared = 1514.0 * 1514}));
+  EXPECT_EQ(all.total(Direction::kRx), SampleSums{});
   EXPECT_EQ(ledger_.flows(0).elected[1], (Election{kAgent, AttributedBy::kPort, now_}));
-  EXPECT_EQ(ledger_.flows(0).by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total[1].samples, 1U);
+  EXPECT_EQ(ledger_.flows(0).by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total(Direction::kTx).samples, 1U);
   ASSERT_NE(ledger_.flows(0).services.find({6, 443}), nullptr);
   ASSERT_NE(conversation(0, {PeerKind::kNetwork, 0, {}}), nullptr) << "the longest prefix names it";
 }
@@ -53,7 +54,7 @@ TEST_F(FlowLedgerTest, TheInnerAddressNamesAVmBehindATunnel) {
   packet.depth = 1;
   sampled(packet, 5, 6, kSwitch, false, 10);
   EXPECT_EQ(ledger_.counts().by_inner_mac, 1U);
-  EXPECT_EQ(ledger_.flows(0).all.total[1].octets, 14640);
+  EXPECT_EQ(ledger_.flows(0).all.total(Direction::kTx).octets, 14640);
 }
 
 TEST_F(FlowLedgerTest, TheNearestAgentIsElectedUntilItIsSilent) {
@@ -120,7 +121,7 @@ TEST_F(FlowLedgerTest, PeriodsSayWhatIsRecent) {
   now_ += 60 * kSecond;
   ledger_.tick(now_, {});
   EXPECT_EQ(ledger_.flows(0).all.recent(Direction::kTx).samples, 1U);
-  EXPECT_EQ(ledger_.flows(0).all.total[1].samples, 2U);
+  EXPECT_EQ(ledger_.flows(0).all.total(Direction::kTx).samples, 2U);
 }
 
 TEST_F(FlowLedgerTest, AVnicThatStaysKeepsItsFiguresAndANewOneInheritsNothing) {
@@ -220,7 +221,7 @@ TEST_F(FlowLedgerTest, NetworksOfOneNameAreOne) {
   ASSERT_EQ(ledger.conversations().size(), 1U);
   const ConversationFlows* c = ledger.conversations().find({ledger.number(0), {PeerKind::kNetwork, 0, {}}});
   ASSERT_NE(c, nullptr);
-  EXPECT_EQ(c->sums.total[1].samples, 2U);
+  EXPECT_EQ(c->sums.total(Direction::kTx).samples, 2U);
 }
 
 TEST_F(FlowLedgerTest, AScanLeavesTheHeavyConversations) {
@@ -236,7 +237,7 @@ TEST_F(FlowLedgerTest, AScanLeavesTheHeavyConversations) {
   }
   const ConversationFlows* heavy = ledger.conversations().find({ledger.number(0), {PeerKind::kAddress, 0, kThere}});
   ASSERT_NE(heavy, nullptr);
-  EXPECT_EQ(heavy->sums.total[1].samples, 50U);
+  EXPECT_EQ(heavy->sums.total(Direction::kTx).samples, 50U);
   EXPECT_EQ(ledger.conversations().size(), 1000U);
   EXPECT_EQ(ledger.conversations().evictions(), 1'000'001U - 1000);
 }

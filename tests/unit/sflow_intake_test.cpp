@@ -36,7 +36,7 @@ class SflowIntakeTest : public testing::Test {
     return out;
   }
   using Counters = std::map<std::string, std::uint64_t>;
-  const SampleSums& sent(std::size_t row) const { return intake_->ledger().flows(row).all.total[1]; }
+  SampleSums sent(std::size_t row) const { return intake_->ledger().flows(row).all.total(Direction::kTx); }
   // Of the agent `agent_`, as if all had gone well with one data source.
   AgentStatus well(std::uint64_t datagrams) const {
     AgentStatus s;

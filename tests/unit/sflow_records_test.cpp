@@ -149,9 +149,9 @@ TEST_F(SflowRecordsTest, PacketsWithoutHeaderAreWhatTheirFieldsSay) {
     TestAgent agent;
     intake.take(agent.datagram({agent.flow(0, 0, records)}).octets(), *IpAddress::parse("127.0.0.1"), false, kNow);
     const VnicFlows& flows = intake.ledger().flows(0);
-    EXPECT_EQ(flows.all.total[1], one);
+    EXPECT_EQ(flows.all.total(Direction::kTx), one);
     EXPECT_EQ(flows.elected[1], (Election{1, AttributedBy::kOuterMac, kNow}));
-    EXPECT_EQ(flows.by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total[1], one);
+    EXPECT_EQ(flows.by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total(Direction::kTx), one);
     EXPECT_NE(flows.services.find({6, 443}), nullptr);
     EXPECT_NE(intake.ledger().conversations().find({0, {PeerKind::kAddress, 0, *IpAddress::parse("192.0.2.9")}}), nullptr);
   }
@@ -161,10 +161,10 @@ TEST_F(SflowRecordsTest, AnIpPacketAloneIsItsPorts) {
   sample({ipv4_record(17, 1200)});
   sample({tagged(4, Bytes().words({900, 17}).u64(wire_test::kIp6Net).u64(1).u64(wire_test::kIp6Net).u64(2).words({5353, 53, 0, 0}))});
   sample({ethernet_record(kMac1, kRouter, 64)});
-  EXPECT_EQ(vnic(0).all.total[1].samples, 3U);
-  EXPECT_EQ(vnic(0).all.total[1].length, 1200 + 900 + 60);
-  EXPECT_EQ(vnic(0).by_class[static_cast<std::size_t>(TrafficClass::kUdp)].total[1].samples, 2U);
-  EXPECT_EQ(vnic(0).by_class[static_cast<std::size_t>(TrafficClass::kOther)].total[1].samples, 1U);
+  EXPECT_EQ(vnic(0).all.total(Direction::kTx).samples, 3U);
+  EXPECT_EQ(vnic(0).all.total(Direction::kTx).length, 1200 + 900 + 60);
+  EXPECT_EQ(vnic(0).by_class[static_cast<std::size_t>(TrafficClass::kUdp)].total(Direction::kTx).samples, 2U);
+  EXPECT_EQ(vnic(0).by_class[static_cast<std::size_t>(TrafficClass::kOther)].total(Direction::kTx).samples, 1U);
   EXPECT_NE(vnic(0).services.find({17, 53}), nullptr);
 }
 
@@ -172,7 +172,7 @@ TEST_F(SflowRecordsTest, AHeaderOfAnUnknownProtocolTakesNothingAway) {
   const Bytes ppp = tagged(1, Bytes().words({7, 100, 4}).add(wire_test::xdr_opaque(Bytes().fill(9, 0x77))));
   sample({ethernet_record(kMac1, kRouter, 1518), ipv4_record(), ppp});
   sample({ppp});
-  EXPECT_EQ(vnic(0).all.total[1].octets, 151'400);
+  EXPECT_EQ(vnic(0).all.total(Direction::kTx).octets, 151'400);
   EXPECT_EQ(intake_.ledger().counts().samples, 1U) << "nothing is known of the second packet";
   EXPECT_EQ(intake_.agents()[0].samples, 2U);
 }

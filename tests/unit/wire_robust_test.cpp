@@ -22,7 +22,8 @@ std::uint64_t read_all(Octets octets, sflow::DecodeCounters& counters) {
   const auto flow_records = [&](const sflow::Records& records) {
     for (sflow::FlowRecordReader reader(records, counters); const auto record = reader.next();) {
       if (const auto* header = std::get_if<sflow::SampledHeader>(&*record)) {
-        if (const auto packet = sflow::sampled_packet(*header)) sum += packet->outer.payload_length;
+        Packet packet;
+        if (sflow::sampled_packet(*header, {}, packet)) sum += packet.outer.payload_length;
       }
     }
   };

@@ -154,21 +154,28 @@ TEST(Sflow, AddressesOfADomainSTapsComeWithTheIfIndexZero) {
   EXPECT_THAT(found, ElementsAre("0 52:54:00:00:00:01", "0 52:54:00:00:00:02"));
 }
 
+std::optional<Packet> packet_of(const SampledHeader& header) {
+  Packet packet;
+  const bool has = sampled_packet(header, {}, packet);
+  EXPECT_EQ(has, has_packet(header));
+  return has ? std::optional(packet) : std::nullopt;
+}
+
 TEST(Sflow, ASampledHeaderGivesItsPacket) {
   const Bytes frame = ethernet(0x0800, ipv4(6, tcp(Bytes().fill(1000))));
   SampledHeader header{.protocol = 1, .frame_length = 1058, .stripped = 4, .header = {frame.octets().first(128)}};
-  const auto packet = sampled_packet(header);
+  const auto packet = packet_of(header);
   ASSERT_TRUE(packet);
   EXPECT_EQ(*packet, decode_packet(frame.octets().first(128), 1054));
   EXPECT_EQ(packet->outer.payload_length, 1000U);
   header.protocol = 11;
   header.header.octets = frame.octets().subspan(14, 100);
-  ASSERT_TRUE(sampled_packet(header));
-  EXPECT_EQ(sampled_packet(header)->outer.tcp->dst_port, 443);
+  ASSERT_TRUE(packet_of(header));
+  EXPECT_EQ(packet_of(header)->outer.tcp->dst_port, 443);
   header.protocol = 7;
-  EXPECT_EQ(sampled_packet(header), std::nullopt);
+  EXPECT_EQ(packet_of(header), std::nullopt);
   header = {.protocol = 1, .frame_length = 3, .stripped = 4, .header = {frame.octets().first(128)}};
-  EXPECT_EQ(sampled_packet(header)->outer.length, 128U);  // no less than there is
+  EXPECT_EQ(packet_of(header)->outer.length, 128U);  // no less than there is
 }
 
 TEST(Sflow, CountersAddUp) {
