@@ -67,10 +67,15 @@ DescribedHost::~DescribedHost() { vnics_left_ += vnics_; }
 
 bool DescribedHost::describes(const sflow::CounterSample& sample) {
   sflow::DecodeCounters unused;
-  bool found = false;
+  bool host = false, node = false, parent = false;
   sflow::CounterRecordReader reader(sample.records, unused);
-  while (reader.next([&]<class Record>(const Record&) { found = found || std::is_same_v<Record, sflow::HostDescription>; })) continue;
-  return found;
+  while (reader.next([&]<class Record>(const Record&) {
+    host = host || std::is_same_v<Record, sflow::HostDescription>;
+    node = node || std::is_same_v<Record, sflow::VirtualNode>;
+    parent = parent || std::is_same_v<Record, sflow::HostParent>;
+  }))
+    continue;
+  return node || (host && (parent || sample.source.source_class == kLogicalEntity));
 }
 
 void DescribedHost::take(const sflow::CounterSample& sample, sflow::DecodeCounters& counters, Nanoseconds now) {

@@ -32,7 +32,7 @@ class DescribedHost {
   DescribedHost(const DescribedHost&) = delete;
   DescribedHost& operator=(const DescribedHost&) = delete;
 
-  // True for what only an agent on a hypervisor says: a description of a host or of a VM.
+  // True for what only an agent on a hypervisor says: a description of its VMs or of one. What any host says of itself is none.
   static bool describes(const sflow::CounterSample& sample);
 
   // A counter sample of one of its agents.

@@ -14,6 +14,9 @@ constexpr std::size_t kMaxNetworks = 65'536;
 
 constexpr std::uint32_t kAllTellAddresses = 64;
 constexpr std::uint32_t kOneTellsAddress = 8;
+constexpr std::uint32_t kFewConversations = 256;
+
+constexpr std::uint32_t kLeastForAddress = 2;  // one packet may be an accident
 
 constexpr std::uint32_t kAmbiguous = std::numeric_limits<std::uint32_t>::max();
 
@@ -62,7 +65,8 @@ std::optional<ServiceKey> service_of(const Frame& frame) {
 
 }  // namespace
 
-FlowLedger::FlowLedger(Limits limits, const std::vector<NamedNetwork>& networks) : limits_(limits), conversations_(limits.conversations) {
+FlowLedger::FlowLedger(Limits limits, const std::vector<NamedNetwork>& networks)
+    : limits_(limits), conversations_(limits.conversations_per_vnic == 0 ? limits.conversations : kFewConversations) {
   for (const NamedNetwork& n : networks) {
     const auto known = std::find(network_names_.begin(), network_names_.end(), n.name);
     const auto name = static_cast<std::uint32_t>(known - network_names_.begin());
@@ -105,6 +109,9 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
     }
   }
   for (const auto& [key, id] : places) vnics_[id].reset();
+  if (limits_.conversations_per_vnic != 0)
+    conversations_.grow(
+        static_cast<std::uint32_t>(std::min<std::size_t>(limits_.conversations, limits_.conversations_per_vnic * rows_.size())));
   found_ends_.resize(std::bit_ceil(std::clamp<std::size_t>(2 * rows_.size(), 16, 4096)));
   rebuild_addresses();
   if (places.empty()) return;
@@ -130,7 +137,8 @@ void FlowLedger::rebuild_addresses() {
       if (!is_new && at->second != id) at->second = kAmbiguous;
     }
     if (flows.forwards_now()) continue;
-    flows.addresses.for_each([&](const ScopedAddress& address, std::uint32_t) {
+    flows.addresses.for_each([&](const ScopedAddress& address, std::uint32_t samples) {
+      if (!address.scope.is_told() || samples < kLeastForAddress) return;
       const auto [at, is_new] = by_address_.try_emplace(address, id);
       if (!is_new && at->second != id) at->second = kAmbiguous;
     });
@@ -142,7 +150,7 @@ std::vector<IpAddress> FlowLedger::learnt_addresses(std::size_t row) const {
   const VnicFlows& flows = *vnics_[rows_[row]];
   if (flows.forwards_now()) return out;
   flows.addresses.for_each([&](const ScopedAddress& address, std::uint32_t samples) {
-    if (samples >= 2 && std::find(out.begin(), out.end(), address.address) == out.end()) out.push_back(address.address);
+    if (samples >= kLeastForAddress && std::find(out.begin(), out.end(), address.address) == out.end()) out.push_back(address.address);
   });
   return out;
 }
@@ -228,14 +236,14 @@ bool FlowLedger::is_guess(const Side& side, Nanoseconds now) const {
 }
 
 // One agent a vNIC and direction: the nearest, and among equals the one that was first, as long as it goes on.
-bool FlowLedger::elect(const Side& side, Direction direction, std::uint32_t agent, Nanoseconds now) {
+bool FlowLedger::elect(const Side& side, Direction direction, const SampledPacket& sample, Nanoseconds now) {
   VnicFlows& flows = *vnics_[side.vnic];
   const auto d = static_cast<std::size_t>(direction);
   Election& elected = flows.elected[d];
-  const bool same = elected.agent == agent && elected.by == side.by;
+  const bool same = elected.agent == sample.agent && elected.by == side.by && elected.egress == sample.egress;
   const bool silent = now - elected.last_sample > limits_.election_lasts;
   if (!same && elected.agent != 0 && side.by <= elected.by && !silent) return false;
-  elected = {agent, side.by, now};
+  elected = {sample.agent, side.by, sample.egress, now};
   return true;
 }
 
@@ -244,18 +252,19 @@ Peer FlowLedger::peer_of(const SampledPacket& sample, const Side& side, const Fr
   if (other) return {PeerKind::kVnic, other->vnic, {}};
   if (!frame.ip) return {};
   const IpAddress& address = direction == Direction::kTx ? frame.ip->dst : frame.ip->src;
-  // Behind a router a vNIC is known by its address alone.
-  const auto known = by_address_.find({scope_of(sample, side, frame), address});
-  if (known != by_address_.end() && known->second != kAmbiguous) return {PeerKind::kVnic, known->second, {}};
+  // Before what guests say of themselves: what the configuration names is not for them to claim.
   for (const NumberedNetwork& n : networks_) {
     if (n.network.contains(address)) return {PeerKind::kNetwork, n.name, {}};
   }
+  // Behind a router a vNIC is known by its address alone.
+  const auto known = by_address_.find({scope_of(sample, side, frame), address});
+  if (known != by_address_.end() && known->second != kAmbiguous && known->second != side.vnic) return {PeerKind::kVnic, known->second, {}};
   return {PeerKind::kAddress, 0, address};
 }
 
 void FlowLedger::account(const SampledPacket& sample, const Side& side, const std::optional<Side>& other, Direction direction,
                          Nanoseconds now) {
-  if (!elect(side, direction, sample.agent, now)) {
+  if (!elect(side, direction, sample, now)) {
     ++counts_.not_elected;
     return;
   }
@@ -328,7 +337,25 @@ bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
 }
 
 void FlowLedger::port_told(std::uint32_t if_index, Nanoseconds now) {
-  if (const auto found = by_if_index_.find(if_index); found != by_if_index_.end()) vnics_[found->second]->port_told = now;
+  const auto found = by_if_index_.find(if_index);
+  if (found == by_if_index_.end()) return;
+  vnics_[found->second]->port_told = now;
+  if (limits_.ports_tell) note_reading(*vnics_[found->second]);
+}
+
+void FlowLedger::note_reading(VnicFlows& flows) {
+  for (const Direction d : {Direction::kRx, Direction::kTx}) flows.at_reading[static_cast<std::size_t>(d)] = flows.all.total(d).octets;
+}
+
+ExactMarks FlowLedger::marks_of(const VnicFlows& flows, const VnicTotals& totals) {
+  ExactMarks out;
+  for (const Direction d : {Direction::kRx, Direction::kTx}) {
+    const Metric metric = d == Direction::kRx ? kRxOctets : kTxOctets;
+    if ((totals.present >> metric & 1) == 0) continue;
+    const auto i = static_cast<std::size_t>(d);
+    out[i] = ExactMark{totals.total[metric], flows.at_reading[i]};
+  }
+  return out;
 }
 
 void FlowLedger::drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now) {
@@ -356,6 +383,9 @@ void FlowLedger::drop(const SampledPacket& dropped, std::string_view reason, Nan
 
 void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   rebuild_addresses();
+  for (std::size_t row = 0; row < std::min(rows_.size(), totals.size()); ++row) {
+    if (!limits_.ports_tell && totals[row].age != kHeld) note_reading(*vnics_[rows_[row]]);
+  }
   const bool begins = period_ == 0;
   if (!begins && now - period_ < limits_.period) return;
   previous_period_ = begins ? now : period_;
@@ -366,8 +396,7 @@ void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
     VnicFlows& flows = *vnics_[rows_[row]];
     const bool has = row < totals.size();
     flows.exact_previous = flows.exact;
-    flows.exact = {has && (totals[row].present >> kRxOctets & 1) != 0 ? std::optional(totals[row].total[kRxOctets]) : std::nullopt,
-                   has && (totals[row].present >> kTxOctets & 1) != 0 ? std::optional(totals[row].total[kTxOctets]) : std::nullopt};
+    flows.exact = has ? marks_of(flows, totals[row]) : ExactMarks{};
     if (begins) {
       flows.exact_previous = flows.exact;
       continue;  // what came before the first tick is of this period

@@ -44,6 +44,7 @@ struct SampledPacket {
   double octets{0};                    // frame length without FCS
   double scale{1};                     // packets that it stands for
   std::uint32_t agent{0};              // an agent with its sub-agent, numbered by the caller from 1
+  bool egress{false};                  // taken where the packet left; elections tell this from where it came in
   bool ports_are_ours{false};          // the agent is on this host: its ifIndexes are those of our links
   std::uint32_t input{0}, output{0};   // ifIndex; 0: not known, or several
   std::optional<std::uint32_t> vni{};  // that the agent tells beside the packet; a tunnel's own is in the packet
@@ -130,7 +131,9 @@ struct TcpSums {
 struct Scope {
   bool is_vni{false};
   std::uint32_t id{0};    // the VNI, or the network's number
-  std::uint16_t vlan{0};  // of a network
+  std::uint16_t vlan{0};  // of a network; 0: untagged, or not told
+  // Open vSwitch does not tell which VLAN an access port is in: without one, all that may be told of a bridge is that tenants share it.
+  bool is_told() const { return is_vni || vlan != 0; }
   friend bool operator==(const Scope&, const Scope&) = default;
   template <class H>
   friend H AbslHashValue(H h, const Scope& s) {
@@ -170,9 +173,19 @@ inline constexpr std::uint32_t kNoVnic = 0xFFFF'FFFF;
 struct Election {
   std::uint32_t agent{0};  // 0: nobody's yet
   AttributedBy by{AttributedBy::kNothing};
+  bool egress{false};
   Nanoseconds last_sample{0};
   friend bool operator==(const Election&, const Election&) = default;
 };
+
+// Octets by the exact counters, and those that samples stood for when these were read: a port that is read each minute alone is compared
+// with what was sampled in the same minute.
+struct ExactMark {
+  std::uint64_t counted{0};
+  double sampled{0};
+  friend bool operator==(const ExactMark&, const ExactMark&) = default;
+};
+using ExactMarks = std::array<std::optional<ExactMark>, kDirectionCount>;
 
 struct VnicFlows {
   VnicKey key;
@@ -195,8 +208,9 @@ struct VnicFlows {
   bool forwards_now() const { return forwards || addresses.evictions() > evicted_before; }
   std::uint32_t network{0};          // number of its bridge, libvirt network or parent device
   std::optional<std::uint32_t> vni;  // that its port's packets went into last
-  // Octets that the exact counters had at the beginning of the two periods, by direction.
-  std::array<std::optional<std::uint64_t>, kDirectionCount> exact, exact_previous;
+  // At the beginning of the two periods, by direction.
+  ExactMarks exact, exact_previous;
+  std::array<double, kDirectionCount> at_reading{};  // octets that samples stood for when the exact counters were read last
   VnicFlows(const VnicKey& k, std::uint32_t max_services) : key(k), services(max_services), addresses(kMaxAddresses) {}
   static constexpr std::uint32_t kMaxAddresses = 16;
 };
@@ -216,9 +230,11 @@ class FlowLedger {
  public:
   struct Limits {
     std::uint32_t conversations{65'536};
+    std::uint32_t conversations_per_vnic{0};  // not 0: room for so many of each, up to `conversations`, instead of for all of them at once
     std::uint32_t services_per_vnic{32};
     Nanoseconds period{60 * kSecond};
     Nanoseconds election_lasts{180 * kSecond};  // an elected agent that is silent so long makes room
+    bool ports_tell{false};                     // exact counters are those that port_told() tells of, not read at each tick
   };
   FlowLedger(Limits limits, const std::vector<NamedNetwork>& networks);
   ~FlowLedger();
@@ -229,7 +245,7 @@ class FlowLedger {
 
   // False: no vNIC of ours sent or received it. `ours`: it was seen on this host, so that being nobody's counts as a share not attributed.
   bool take(const SampledPacket& sample, Nanoseconds now, bool ours = true);
-  // An agent on this host told of the counters of this port.
+  // An agent on this host told of the counters of this port: now, after all samples taken so far.
   void port_told(std::uint32_t if_index, Nanoseconds now);
   // A packet that was dropped, and why. One more for each that stands behind it: agents limit how many they tell of.
   void drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now);
@@ -254,6 +270,8 @@ class FlowLedger {
   const std::vector<std::string>& network_names() const { return network_names_; }
   const FlowCounts& counts() const { return counts_; }
   const Limits& limits() const { return limits_; }
+  // What the exact counters say now, beside what samples stood for when they were read.
+  static ExactMarks marks_of(const VnicFlows& flows, const VnicTotals& totals);
   // Since when `current` and `previous` together have been counting.
   Nanoseconds recent_since() const { return previous_period_; }
 
@@ -274,11 +292,12 @@ class FlowLedger {
   Scope scope_of(const SampledPacket& sample, const Side& side, const Frame& frame) const;
   void rebuild_addresses();
   bool is_guess(const Side& side, Nanoseconds now) const;
-  bool elect(const Side& side, Direction direction, std::uint32_t agent, Nanoseconds now);
+  bool elect(const Side& side, Direction direction, const SampledPacket& sample, Nanoseconds now);
   Peer peer_of(const SampledPacket& sample, const Side& side, const Frame& frame, Direction direction,
                const std::optional<Side>& other) const;
   void account(const SampledPacket& sample, const Side& side, const std::optional<Side>& other, Direction direction, Nanoseconds now);
   std::uint32_t new_id();
+  static void note_reading(VnicFlows& flows);
 
   // Whose ports and addresses those of a packet without tunnel are. They are far fewer than conversations, so most samples find theirs
   // where the last sample with the same left it. Of another epoch: not to be used.

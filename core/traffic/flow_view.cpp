@@ -211,15 +211,14 @@ class View {
 
   static float coverage(const FlowLedger& ledger, std::size_t row, Direction d, const VnicTotals& totals) {
     const VnicFlows& flows = ledger.flows(row);
-    const Metric metric = d == Direction::kRx ? kRxOctets : kTxOctets;
-    const auto& before = flows.exact_previous[static_cast<std::size_t>(d)];
-    if (!before || (totals.present >> metric & 1) == 0 || totals.total[metric] < *before ||
-        totals.total[metric] - *before < kLeastForCoverage)
-      return -1;
+    const auto i = static_cast<std::size_t>(d);
+    const std::optional<ExactMark>& before = flows.exact_previous[i];
+    const std::optional<ExactMark> now = FlowLedger::marks_of(flows, totals)[i];
+    if (!before || !now || now->counted < before->counted || now->counted - before->counted < kLeastForCoverage) return -1;
     // Since the counters began anew they say nothing about what went before.
     if (totals.discontinuity_boottime > ledger.recent_since()) return -1;
-    if (flows.all.recent(d).samples == 0) return flows.elected[static_cast<std::size_t>(d)].agent == 0 ? -1.0F : 0.0F;
-    return static_cast<float>(flows.all.recent(d).octets / static_cast<double>(totals.total[metric] - *before));
+    if (now->sampled <= before->sampled) return flows.elected[i].agent == 0 ? -1.0F : 0.0F;
+    return static_cast<float>((now->sampled - before->sampled) / static_cast<double>(now->counted - before->counted));
   }
 
   static std::vector<std::uint32_t> rows_by_number(const FlowLedger& ledger) {

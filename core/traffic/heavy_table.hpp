@@ -11,6 +11,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -114,6 +115,9 @@ class HeavyTable {
       for (std::uint32_t at = queues_[c].first; at != kNone; at = entries_[at].next) visit(entries_[at].key, entries_[at].value);
     }
   }
+
+  // Room for more from now on; never for less.
+  void grow(std::uint32_t capacity) { capacity_ = std::max(capacity_, capacity); }
 
   std::size_t size() const { return index_.size(); }
   std::uint32_t capacity() const { return capacity_; }

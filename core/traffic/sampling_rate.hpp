@@ -11,6 +11,8 @@ namespace vmtraffic {
 
 class SamplingRate {
  public:
+  static constexpr std::uint32_t kBlock = 256;
+
   // One sample, in the order of arrival, duplicates left out: the pool and the rate that it states. Returns how many packets it stands
   // for, at least 1.
   double take(std::uint32_t pool, std::uint32_t stated_rate);
@@ -21,7 +23,6 @@ class SamplingRate {
 
  private:
   static constexpr double kPrior = 16;
-  static constexpr std::uint32_t kBlock = 256;
   struct Mark {
     std::uint64_t pool{0};
     std::uint64_t received{0};

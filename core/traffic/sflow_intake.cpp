@@ -32,6 +32,14 @@ bool contains(const std::vector<IpNetwork>& networks, const IpAddress& address) 
   return std::any_of(networks.begin(), networks.end(), [&](const IpNetwork& n) { return n.contains(address); });
 }
 
+// Taken where the packet left. An agent may sample each packet where it comes in and where it leaves: two observers of one packet.
+bool is_egress(const sflow::FlowSample& sample) {
+  const auto is_source = [&](const sflow::Port& port) {
+    return port.kind == sflow::PortKind::kIfIndex && port.value == sample.source.index;
+  };
+  return sample.source.source_class == kInterfaces && is_source(sample.output) && !is_source(sample.input);
+}
+
 std::uint32_t if_index_of(const sflow::Port& port) { return port.kind == sflow::PortKind::kIfIndex ? port.value : 0; }
 
 // What the records of a sample say of its packet.
@@ -193,10 +201,7 @@ SflowIntake::Agent* SflowIntake::agent_of(const sflow::Datagram& datagram, bool 
 
 SflowIntake::Source* SflowIntake::source_of(Agent& agent, std::uint8_t kind, const sflow::DataSource& source, Nanoseconds now) {
   const SourceKey key{kind, source};
-  if (agent.recent != nullptr && agent.recent_key == key) {
-    agent.recent->last = now;
-    return agent.recent;
-  }
+  if (agent.recent != nullptr && agent.recent_key == key) return agent.recent;
   const auto found = agent.sources.find(key);
   if (found == agent.sources.end() &&
       (sources_ >= options_.max_data_sources || agent.sources.size() >= options_.max_data_sources_per_agent)) {
@@ -207,13 +212,15 @@ SflowIntake::Source* SflowIntake::source_of(Agent& agent, std::uint8_t kind, con
   agent.recent =
       found == agent.sources.end() ? agent.sources.emplace(key, std::make_unique<Source>()).first->second.get() : found->second.get();
   agent.recent_key = key;
-  agent.recent->last = now;
+  if (agent.recent->last == 0) agent.recent->last = now;
   return agent.recent;
 }
 
 void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, Nanoseconds now) {
-  const auto datagram = sflow::read_datagram(octets, decoded_);
+  auto datagram = sflow::read_datagram(octets, decoded_);
   if (!datagram) return;
+  // Every Open vSwitch that was told to sample for itself calls itself 127.0.0.1. From elsewhere its sender tells them apart.
+  if (!sent_here && datagram->agent.is_loopback()) datagram->agent = sender;
   if (!allowed(datagram->agent)) {
     ++agents_denied_;
     return;
@@ -246,8 +253,14 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
 void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseconds now) {
   Source* source = source_of(agent, kFlow, sample.source, now);
   if (source == nullptr) return;
+  const Nanoseconds silent = now - std::exchange(source->last, now);
+  const std::uint64_t lost = source->sequence.counts().lost;
   // Late ones are samples like others; a number that comes again in another datagram is an agent's own fault, and its packet is real.
   if (source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kRestart) source->begin_anew();
+  // What a few lost samples stood for, the next ones stand for. After an outage they would stand for a time that they saw nothing of.
+  if (const std::uint64_t now_lost = source->sequence.counts().lost;
+      now_lost > lost && (now_lost - lost > SamplingRate::kBlock || silent > options_.limits.period))
+    source->rate.restart();
   agent.stated_rate = sample.sampling_rate;
   const double scale = source->rate.take(sample.sample_pool, sample.sampling_rate);
   agent.drops += source->drops_since(sample.drops);
@@ -261,6 +274,7 @@ void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseco
            .octets = s.octets,
            .scale = scale,
            .agent = agent.number,
+           .egress = is_egress(sample),
            .ports_are_ours = agent.local,
            .input = if_index_of(sample.input),
            .output = if_index_of(sample.output),
@@ -272,20 +286,24 @@ void SflowIntake::sample(Agent& agent, const sflow::FlowSample& sample, Nanoseco
 
 // To the host that the agent is on, to those of whose VMs a switch on the way tells, and to this one.
 void SflowIntake::account(const Agent& agent, const SampledPacket& packet, Nanoseconds now) {
+  DescribedHost* own = own_host(agent);
   bool attributed = false;
-  if (DescribedHost* own = own_host(agent)) {
+  if (own != nullptr) {
     SampledPacket there = packet;
     there.ports_are_ours = true;
-    own->take(there, now);
-    attributed = true;  // or counted there as nobody's
-  } else if (!hosts_.empty() && packet.packet->innermost().ethernet) {
+    attributed = own->take(there, now);
+  }
+  // A switch may call itself a host too.
+  if (!attributed && !hosts_.empty() && packet.packet->innermost().ethernet) {
     const Ethernet& ethernet = *packet.packet->innermost().ethernet;
     const auto from = host_by_mac_.find(ethernet.src.number());
     const auto to = host_by_mac_.find(ethernet.dst.number());
-    if (from != host_by_mac_.end()) attributed = from->second->flows().take(packet, now, false);
-    if (to != host_by_mac_.end() && (from == host_by_mac_.end() || to->second != from->second))
+    const auto is_others = [&](const auto& found) { return found != host_by_mac_.end() && found->second != own; };
+    if (is_others(from)) attributed = from->second->flows().take(packet, now, false);
+    if (is_others(to) && (!is_others(from) || to->second != from->second))
       attributed = to->second->flows().take(packet, now, false) || attributed;
   }
+  attributed = attributed || own != nullptr;  // or counted there as nobody's
   ledger_.take(packet, now, agent.local || (!attributed && options_.hosts == SflowIntakeOptions::Hosts::kAll));
 }
 
@@ -308,6 +326,8 @@ DescribedHost* SflowIntake::new_host(const Agent& agent) {
   }
   FlowLedger::Limits limits = options_.limits;
   limits.conversations = options_.conversations_per_host;
+  limits.conversations_per_vnic = options_.conversations_per_described_vnic;
+  limits.ports_tell = true;
   return hosts_.emplace(agent.address, std::make_unique<DescribedHost>(agent.address, limits, options_.networks, vnics_left_))
       .first->second.get();
 }
@@ -315,6 +335,7 @@ DescribedHost* SflowIntake::new_host(const Agent& agent) {
 void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanoseconds now) {
   Source* source = source_of(agent, kCounter, sample.source, now);
   if (source == nullptr) return;
+  source->last = now;
   // One that was overtaken has older counters than are known.
   const bool late = source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kLate;
   ++agent.counter_samples;
@@ -330,6 +351,7 @@ void SflowIntake::sample(Agent& agent, const sflow::CounterSample& sample, Nanos
 void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nanoseconds now) {
   Source* source = source_of(agent, kDiscard, sample.source, now);
   if (source == nullptr) return;
+  source->last = now;
   if (source->sequence.take(sample.sequence) == SequenceTracker::Arrival::kRestart) source->begin_anew();
   agent.discard_drops += source->drops_since(sample.drops);
   ++agent.discarded_packets;

@@ -32,14 +32,14 @@ struct SflowIntakeOptions {
   std::vector<std::uint16_t> vxlan_ports{4789}, geneve_ports{6081};
   FlowLedger::Limits limits{};
   std::size_t max_agents{4096};                    // sub-agents
-  std::size_t max_data_sources{65'536};            // of all agents
+  std::size_t max_data_sources{524'288};           // of all agents: a hypervisor has two for each vNIC and VM
   std::size_t max_data_sources_per_agent{16'384};  // so that one leaves room for the others
   Nanoseconds forget_agent_after{3600 * kSecond};
   // Whether hosts that agents describe are kept: all but this one, which libvirt tells of; or this one too, where there is no libvirt.
   enum class Hosts { kOthers, kAll } hosts{Hosts::kOthers};
   std::size_t max_hosts{2048};
   std::size_t max_described_vnics{131'072};  // of all of them
-  std::uint32_t conversations_per_host{4096};
+  std::uint32_t conversations_per_host{4096}, conversations_per_described_vnic{32};
 };
 
 class SflowIntake {

@@ -80,7 +80,8 @@ def measure(agents: int, vms: int, conversations: int) -> dict:
                 hosts = json.loads(shown(runtime, "--hosts", "--json"))
                 health = next(p for p in json.loads(shown(runtime, "--json"))["health"] if p["name"] == "sflow")["counters"]
                 return {"ticks": after - sequence, "cpu_s": spent, "wall_s": time.monotonic() - since, "rss_mib": rss_mib(collector.pid), "hosts": len(hosts["hosts"]),
-                        "vms": sum(h["domains"] for h in hosts["hosts"]), "samples": health["flow_samples"], "check_ms": median_check_ms(runtime)}
+                        "vms": sum(h["domains"] for h in hosts["hosts"]), "samples": health["flow_samples"], "refused": sum(n for name, n in health.items() if name.endswith("_refused")),
+                        "check_ms": median_check_ms(runtime)}
             finally:
                 collector.terminate()
 
@@ -102,7 +103,7 @@ def main() -> None:
     few = measure(1, given.vms, given.conversations)
     many = measure(given.agents, given.vms, given.conversations)
     assert many["hosts"] == given.agents and many["vms"] == given.agents * given.vms, many
-    assert many["samples"] == given.agents * given.vms * given.conversations, many
+    assert many["samples"] == given.agents * given.vms * given.conversations and many["refused"] == 0, many
     per_vm = many["cpu_s"] / many["ticks"] / many["vms"] * 1e6
     print(f"{many['hosts']} hosts, {many['vms']} VMs, {many['samples']} samples; {many['ticks']} ticks, {many['rss_mib']:.0f} MiB resident")
     print(f"  a tick {many['cpu_s'] / many['ticks'] * 1e3:.1f} ms of CPU, {per_vm:.2f} us a VM (bar 10)")

@@ -36,6 +36,8 @@ Bytes host_description(std::string_view name, std::uint8_t n) {
   return record(2000, Bytes().add(padded(name)).add(uuid(n)).u32(3).u32(2).add(padded("6.1")));
 }
 
+Bytes virtual_node() { return record(2100, Bytes().u32(2400).u32(8).u64(1U << 30).u64(1U << 29).u32(2)); }
+
 Bytes adapters(std::initializer_list<std::pair<std::uint32_t, Bytes>> list) {
   Bytes body = Bytes().u32(static_cast<std::uint32_t>(list.size()));
   for (const auto& [if_index, address] : list) body.u32(if_index).u32(1).add(address).u16(0);
@@ -108,7 +110,7 @@ class DescribedHostTest : public testing::Test {
  protected:
   // hsflowd names two VMs, one of them with a port that it knows by the tap's MAC.
   void describe(Nanoseconds now = kNow) {
-    hsflowd_.counters(0x0200'0001, {host_description("hv-2", 0x99), adapters({{7, mac(0xFE, 1)}, {2, mac(0x02, 0)}})}, now);
+    hsflowd_.counters(0x0200'0001, {host_description("hv-2", 0x99), adapters({{7, mac(0xFE, 1)}, {2, mac(0x02, 0)}}), virtual_node()}, now);
     const Bytes parent = record(2002, Bytes().u32(2).u32(1));
     hsflowd_.counters(0x0300'0001,
                       {host_description("web", 0x11), adapters({{0, kWeb}}), parent, record(2101, Bytes().u32(1).u32(5000).u32(2)),
@@ -238,7 +240,7 @@ TEST_F(DescribedHostTest, WhatIsDescribedIsBounded) {
 TEST_F(DescribedHostTest, NobodyElsewhereIsTakenForThisHostsAgent) {
   SflowIntake intake{{}};
   Agent impostor(intake, kAgent, 0);
-  impostor.counters(0x0200'0001, {host_description("evil", 0x66)});
+  impostor.counters(0x0200'0001, {host_description("evil", 0x66), virtual_node()});
   EXPECT_EQ(intake.agents().size(), 1U);
   Agent own(intake, kAgent, 0, true);
   own.packet(1, 2, kWeb, kOutside);
@@ -258,6 +260,21 @@ TEST_F(DescribedHostTest, ASwitchInBetweenTellsOfItsVmsByTheirMacs) {
   EXPECT_EQ(host().flows().counts().unattributed_packets, 0) << "what passes a switch is not all the host's";
 }
 
+// What any server's hsflowd says, and a switch's that runs it.
+TEST_F(DescribedHostTest, AHostWithoutVmsIsNone) {
+  describe();
+  hsflowd_.counters(0x0200'0001, {host_description("hv-2", 0x99)});
+  Agent server(intake_, kSwitch, 100'000);
+  server.counters(0x0200'0001, {host_description("tor", 0x77), adapters({{1, mac(0x02, 7)}})});
+  EXPECT_EQ(intake_.hosts().size(), 1U);
+  server.counters(0x0200'0001, {host_description("tor", 0x77), virtual_node()});
+  intake_.tick(kNow, {});
+  EXPECT_EQ(intake_.hosts().size(), 2U);
+  tor_.packet(1, 2, kWeb, kOutside);
+  EXPECT_EQ(host().flows().flows(0).all.total(Direction::kTx).samples, 1U)
+      << "a switch that calls itself a hypervisor still sees the others";
+}
+
 TEST_F(DescribedHostTest, VmsThatAreNoLongerDescribedGo) {
   describe();
   intake_.tick(kNow, {});
@@ -274,12 +291,12 @@ TEST_F(DescribedHostTest, ThisHostIsLibvirts) {
   options.local_agents = {*IpNetwork::parse("10.0.0.2")};
   SflowIntake intake(options);
   Agent agent(intake, kAgent, 100'000);
-  agent.counters(0x0200'0001, {host_description("here", 0x99)});
+  agent.counters(0x0200'0001, {host_description("here", 0x99), virtual_node()});
   EXPECT_EQ(intake.host(kAgent), nullptr);
   options.hosts = SflowIntakeOptions::Hosts::kAll;
   SflowIntake all(options);
   Agent same(all, kAgent, 100'000);
-  same.counters(0x0200'0001, {host_description("here", 0x99)});
+  same.counters(0x0200'0001, {host_description("here", 0x99), virtual_node()});
   EXPECT_NE(all.host(kAgent), nullptr);
 }
 

@@ -68,8 +68,10 @@ class TwinsTest : public FlowLedgerTest {
   void SetUp() override {
     inventory_.domains[1].vnics[0].mac = mac(1);
     FlowLedgerTest::SetUp();
-    in_vni(tcp_frame(mac(1), mac(99), kHere, kThere), 11, 0, 5001);
-    in_vni(tcp_frame(mac(1), mac(99), kHere, kThere), 12, 0, 5002);
+    for (int twice = 0; twice < 2; ++twice) {
+      in_vni(tcp_frame(mac(1), mac(99), kHere, kThere), 11, 0, 5001);
+      in_vni(tcp_frame(mac(1), mac(99), kHere, kThere), 12, 0, 5002);
+    }
     ledger_.tick(now_, {});
   }
   void in_vni(const Frame& frame, std::uint32_t input, std::uint32_t output, std::uint32_t vni) {
@@ -113,23 +115,47 @@ TEST_F(TwinsTest, AnAddressNamesThePeerInItsOwnVniAlone) {
   in_vni(frame, 13, 0, 5002);
   EXPECT_NE(conversation(2, {PeerKind::kVnic, ledger_.number(1), {}}), nullptr);
   in_vni(frame, 13, 0, 5003);
-  EXPECT_NE(conversation(2, {PeerKind::kNetwork, 1, {}}), nullptr);
+  EXPECT_NE(conversation(2, {PeerKind::kAddress, 0, kHere}), nullptr);
   EXPECT_EQ(ledger_.conversations().size(), 5U);
+}
+
+TEST_F(TwinsTest, AnAddressIsNotTheSendersOwnNorOneThatWasSeenOnceNorOneThatIsConfigured) {
+  const auto sends = [&](std::uint8_t from, std::uint32_t port, IpAddress src, IpAddress dst) {
+    in_vni(tcp_frame(mac(from), mac(99), src, dst), port, 0, 5001);
+  };
+  const IpAddress once = ip(10, 1, 0, 5);
+  sends(1, 11, once, kThere);
+  for (int twice = 0; twice < 2; ++twice) sends(1, 11, kThere, once);  // it says that it is a backup server
+  ledger_.tick(now_, {});
+  sends(3, 13, ip(10, 0, 9, 3), once);
+  EXPECT_NE(conversation(2, {PeerKind::kAddress, 0, once}), nullptr) << "seen once: perhaps an accident";
+  sends(3, 13, ip(10, 0, 9, 3), kThere);
+  EXPECT_NE(conversation(2, {PeerKind::kNetwork, 0, {}}), nullptr) << "the configuration names it";
+  sends(1, 11, kHere, kHere);
+  EXPECT_EQ(conversation(0, {PeerKind::kVnic, ledger_.number(0), {}}), nullptr) << "nobody is his own peer";
 }
 
 TEST_F(FlowLedgerTest, AnAddressNamesThePeerInItsOwnNetworkAndVlanAlone) {
   for (std::size_t i = 0; i < 3; ++i) inventory_.domains[i].vnics[0].source = i == 1 ? "br1" : "br0";
   ledger_.set_inventory(inventory_, ports_);
-  sampled(kOutward, 11, 0);
+  const auto tagged = [](Packet packet, std::uint16_t vlan) {
+    if (vlan != 0) packet.outer.vlans.add({0x8100, vlan});
+    return packet;
+  };
+  for (const std::uint16_t vlan : std::initializer_list<std::uint16_t>{0, 10}) {
+    for (int twice = 0; twice < 2; ++twice) sampled(tagged(kOutward, vlan), 11, 0);
+  }
   ledger_.tick(now_, {});
-  const auto back = [](std::uint8_t last) { return plain(tcp_frame(mac(last), mac(99), ip(10, 0, 9, last), kHere)); };
-  sampled(back(2), 12, 0);
+  const auto back = [&](std::uint8_t last, std::uint16_t vlan) {
+    return tagged(plain(tcp_frame(mac(last), mac(99), ip(10, 0, 9, last), kHere)), vlan);
+  };
+  sampled(back(2, 10), 12, 0);
   EXPECT_EQ(conversation(1, {PeerKind::kVnic, ledger_.number(0), {}}), nullptr) << "another bridge";
-  Packet tagged = back(3);
-  tagged.outer.vlans.add({0x8100, 10});
-  sampled(tagged, 13, 0);
+  sampled(back(3, 11), 13, 0);
   EXPECT_EQ(conversation(2, {PeerKind::kVnic, ledger_.number(0), {}}), nullptr) << "another VLAN";
-  sampled(back(3), 13, 0);
+  sampled(back(3, 0), 13, 0);
+  EXPECT_EQ(conversation(2, {PeerKind::kVnic, ledger_.number(0), {}}), nullptr) << "in a VLAN that nobody told";
+  sampled(back(3, 10), 13, 0);
   EXPECT_NE(conversation(2, {PeerKind::kVnic, ledger_.number(0), {}}), nullptr);
 }
 

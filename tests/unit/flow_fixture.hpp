@@ -66,7 +66,7 @@ class FlowLedgerTest : public testing::Test {
 
   Inventory inventory_{{domain(1), domain(2), domain(3)}};
   std::vector<std::uint32_t> ports_{11, 12, 13};
-  FlowLedger ledger_{{}, {{"backup", {ip(192, 0, 2, 0), 24}}, {"all", {ip(0, 0, 0, 0), 0}}, {"vault", {ip(192, 0, 2, 128), 25}}}};
+  FlowLedger ledger_{{}, {{"backup", {ip(192, 0, 2, 0), 24}}, {"lab", {ip(198, 51, 100, 0), 24}}, {"vault", {ip(192, 0, 2, 128), 25}}}};
   Nanoseconds now_{1000 * kSecond};
 };
 

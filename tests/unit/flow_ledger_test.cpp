@@ -15,7 +15,7 @@ TEST_F(FlowLedgerTest, ThePortSaysWhosePacketItIs) {
   EXPECT_EQ(all.total(Direction::kTx),
             (SampleSums{.samples = 1, .packets = 100, .octets = 151400, .length = 1514, .length_squared = 1514.0 * 1514}));
   EXPECT_EQ(all.total(Direction::kRx), SampleSums{});
-  EXPECT_EQ(ledger_.flows(0).elected[1], (Election{kAgent, AttributedBy::kPort, now_}));
+  EXPECT_EQ(ledger_.flows(0).elected[1], (Election{kAgent, AttributedBy::kPort, false, now_}));
   EXPECT_EQ(ledger_.flows(0).by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total(Direction::kTx).samples, 1U);
   ASSERT_NE(ledger_.flows(0).services.find({6, 443}), nullptr);
   ASSERT_NE(conversation(0, {PeerKind::kNetwork, 0, {}}), nullptr) << "the longest prefix names it";
@@ -159,7 +159,6 @@ TEST_F(FlowLedgerTest, DropsAreCountedByReasonAndDirectionOverTwoPeriods) {
 }
 
 TEST_F(FlowLedgerTest, BaselinesOfTheExactCountersAreThoseOfItsPeriods) {
-  using Baseline = std::array<std::optional<std::uint64_t>, 2>;
   const auto tick = [&](std::uint64_t rx, std::uint64_t tx, unsigned present, Nanoseconds later) {
     std::vector<VnicTotals> totals(3);
     totals[0].total[kRxOctets] = rx;
@@ -168,12 +167,60 @@ TEST_F(FlowLedgerTest, BaselinesOfTheExactCountersAreThoseOfItsPeriods) {
     ledger_.tick(now_ += later, totals);
     return std::pair(ledger_.flows(0).exact_previous, ledger_.flows(0).exact);
   };
+  const auto marks = [](std::optional<std::uint64_t> rx, std::optional<std::uint64_t> tx) {
+    const auto mark = [](const auto& v) { return v ? std::optional(ExactMark{*v, 0}) : std::nullopt; };
+    return ExactMarks{mark(rx), mark(tx)};
+  };
   constexpr unsigned kBoth = 1U << kRxOctets | 1U << kTxOctets;
-  EXPECT_EQ(tick(100, 200, kBoth, 0), (std::pair(Baseline{100, 200}, Baseline{100, 200})));
-  EXPECT_EQ(tick(110, 210, kBoth, 30 * kSecond), (std::pair(Baseline{100, 200}, Baseline{100, 200}))) << "within the period";
-  EXPECT_EQ(tick(120, 220, 1U << kTxOctets, 30 * kSecond), (std::pair(Baseline{100, 200}, Baseline{std::nullopt, 220})));
-  EXPECT_EQ(tick(130, 230, kBoth, 60 * kSecond), (std::pair(Baseline{std::nullopt, 220}, Baseline{130, 230})));
-  EXPECT_EQ(ledger_.flows(1).exact, Baseline{}) << "absent is not zero";
+  EXPECT_EQ(tick(100, 200, kBoth, 0), (std::pair(marks(100, 200), marks(100, 200))));
+  EXPECT_EQ(tick(110, 210, kBoth, 30 * kSecond), (std::pair(marks(100, 200), marks(100, 200)))) << "within the period";
+  EXPECT_EQ(tick(120, 220, 1U << kTxOctets, 30 * kSecond), (std::pair(marks(100, 200), marks(std::nullopt, 220))));
+  EXPECT_EQ(tick(130, 230, kBoth, 60 * kSecond), (std::pair(marks(std::nullopt, 220), marks(130, 230))));
+  EXPECT_EQ(ledger_.flows(1).exact, ExactMarks{}) << "absent is not zero";
+}
+
+// A port that is read now and then: what was sampled since it was read is not compared with what it had counted then.
+TEST_F(FlowLedgerTest, SamplesAreMarkedWhenTheExactCountersAreRead) {
+  std::vector<VnicTotals> totals(3);
+  totals[0].present = 1U << kTxOctets;
+  const auto sampled_at_reading = [&] { return FlowLedger::marks_of(ledger_.flows(0), totals[0])[1]->sampled; };
+  sampled(kOutward, 11, 0);
+  ledger_.tick(now_, totals);
+  EXPECT_EQ(sampled_at_reading(), 151'400);
+  sampled(kOutward, 11, 0);
+  totals[0].age = kHeld;
+  ledger_.tick(now_, totals);
+  EXPECT_EQ(sampled_at_reading(), 151'400) << "nothing was read";
+  ledger_.port_told(11, now_);
+  EXPECT_EQ(sampled_at_reading(), 151'400) << "the kernel counts here";
+  FlowLedger::Limits limits;
+  limits.ports_tell = true;
+  FlowLedger there(limits, {});
+  there.set_inventory(inventory_, ports_);
+  there.take({.packet = &kOutward, .octets = 1514, .scale = 1, .agent = kAgent, .ports_are_ours = true, .input = 11}, now_);
+  there.port_told(11, now_);
+  there.take({.packet = &kOutward, .octets = 1514, .scale = 1, .agent = kAgent, .ports_are_ours = true, .input = 11}, now_);
+  totals[0].age = 1;
+  there.tick(now_, totals);
+  EXPECT_EQ(FlowLedger::marks_of(there.flows(0), totals[0])[1]->sampled, 1514) << "the port told before the second";
+}
+
+TEST_F(FlowLedgerTest, APacketThatOneAgentSamplesTwiceCountsOnce) {
+  const Packet packet = plain(tcp_frame(mac(1), mac(2), kHere, ip(10, 0, 0, 2)));
+  for (const bool egress : {false, true, false, true}) {
+    ledger_.take({.packet = &packet,
+                  .octets = 1514,
+                  .scale = 1,
+                  .agent = kAgent,
+                  .egress = egress,
+                  .ports_are_ours = true,
+                  .input = 11,
+                  .output = 12},
+                 now_);
+  }
+  EXPECT_EQ(samples(0, Direction::kTx), 2U);
+  EXPECT_EQ(samples(1, Direction::kRx), 2U);
+  EXPECT_EQ(ledger_.counts().not_elected, 4U);
 }
 
 TEST_F(FlowLedgerTest, AConversationIsOfTheServiceThatMostOfItIsOf) {
@@ -222,6 +269,25 @@ TEST_F(FlowLedgerTest, NetworksOfOneNameAreOne) {
   const ConversationFlows* c = ledger.conversations().find({ledger.number(0), {PeerKind::kNetwork, 0, {}}});
   ASSERT_NE(c, nullptr);
   EXPECT_EQ(c->sums.total(Direction::kTx).samples, 2U);
+}
+
+TEST_F(FlowLedgerTest, RoomForConversationsGrowsWithTheVnics) {
+  FlowLedger ledger({.conversations = 600, .conversations_per_vnic = 200}, {});
+  const auto scanned = [&](std::uint8_t vms) {
+    Inventory inventory;
+    for (std::uint8_t id = 1; id <= vms; ++id) inventory.domains.push_back(domain(id));
+    ledger.set_inventory(inventory, ports_);
+    for (unsigned i = 0; i < 2000; ++i) {
+      const Packet packet =
+          plain(tcp_frame(mac(1), mac(99), kHere, ip(100, vms, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i))));
+      ledger.take({.packet = &packet, .octets = 60, .scale = 1, .agent = kAgent, .ports_are_ours = true, .input = 11, .output = 0}, now_);
+    }
+    return ledger.conversations().size();
+  };
+  EXPECT_EQ(scanned(1), 256U) << "the least";
+  EXPECT_EQ(scanned(2), 400U);
+  EXPECT_EQ(scanned(9), 600U) << "the most";
+  EXPECT_EQ(scanned(2), 600U) << "what there is room for stays";
 }
 
 TEST_F(FlowLedgerTest, AScanLeavesTheHeavyConversations) {

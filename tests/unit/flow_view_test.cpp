@@ -197,7 +197,8 @@ class CoverageTest : public FlowViewTest {
     totals_[0].total[kTxOctets] = tx;
     totals_[0].present = totals_[0].seen = 1U << kTxOctets;
   }
-  std::pair<float, float> coverage() const {
+  std::pair<float, float> coverage() {
+    one_.tick(now_, totals_);
     const VnicFlowSums v = rows({&one_}, totals_).vnics[0];
     return {v.coverage_rx, v.coverage_tx};
   }

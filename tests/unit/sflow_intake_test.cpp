@@ -171,6 +171,53 @@ TEST_F(SflowIntakeTest, ADataSourceThatBeginsAnewTakesNothingOfItsPastAlong) {
   EXPECT_EQ(intake_->agents()[0].samples_lost, 0U);
 }
 
+// What passed while nothing came is nobody's: not of those that are sampled after it.
+TEST_F(SflowIntakeTest, AfterAnOutageSamplesStandForWhatTheySawAlone) {
+  for (int i = 0; i < 1000; ++i) give(agent_.next());
+  EXPECT_DOUBLE_EQ(sent(0).packets, 100'000);
+  for (int i = 0; i < 300; ++i) (void)agent_.next();
+  for (int i = 0; i < 100; ++i) give(agent_.next());
+  EXPECT_DOUBLE_EQ(sent(0).packets, 110'000) << "three hundred in a row";
+  EXPECT_EQ(intake_->agents()[0].samples_lost, 300U);
+  for (int i = 0; i < 50; ++i) (void)agent_.next();
+  now_ += 61 * kSecond;
+  for (int i = 0; i < 100; ++i) give(agent_.next());
+  EXPECT_DOUBLE_EQ(sent(0).packets, 120'000) << "few, but it was long";
+  now_ += 61 * kSecond;
+  for (int i = 0; i < 50; ++i) (void)agent_.flow(11, 2, {});  // its pool grows, nothing is lost
+  agent_.sample -= 50;
+  for (int i = 0; i < 600; ++i) give(agent_.next());
+  EXPECT_GT(sent(0).packets, 183'000) << "a quiet time is no outage: what the pool grew by counts";
+}
+
+TEST_F(SflowIntakeTest, AnAgentElsewhereThatCallsItselfLoopbackIsKnownByItsSender) {
+  TestAgent one, two;
+  const IpAddress hv1 = *IpAddress::parse("10.0.0.11"), hv2 = *IpAddress::parse("10.0.0.12");
+  for (int i = 0; i < 3; ++i) give(one.next(), false, hv1), give(two.next(), false, hv2);
+  const auto agents = intake_->agents();
+  ASSERT_EQ(agents.size(), 2U);
+  EXPECT_EQ(agents[0].address, "10.0.0.11");
+  EXPECT_EQ(agents[1].address, "10.0.0.12");
+  EXPECT_EQ(agents[0].datagrams + agents[1].datagrams, 6U);
+  EXPECT_EQ(agents[0].lost + agents[0].restarts + agents[0].duplicates, 0U);
+}
+
+TEST_F(SflowIntakeTest, WhatIsSampledWhereItLeavesIsToldFromWhereItCameIn) {
+  const auto from_port = [&](std::uint32_t source) {
+    return agent_.datagram({wire_test::flow_sample({.sequence = ++agent_.sample,
+                                                    .source_class = 0,
+                                                    .source_index = source,
+                                                    .rate = 1,
+                                                    .pool = agent_.sample,
+                                                    .input = 11,
+                                                    .output = 12},
+                                                   {header_record(tcp_frame({.to = kMac2}))})});
+  };
+  for (int i = 0; i < 5; ++i) give(from_port(11)), give(from_port(12));
+  EXPECT_EQ(sent(0).samples, 5U);
+  EXPECT_EQ(intake_->ledger().flows(1).all.total(Direction::kRx).samples, 5U);
+}
+
 TEST_F(SflowIntakeTest, WhatTheAgentDroppedIsCountedOnceHoweverSamplesCome) {
   std::vector<Bytes> datagrams;
   for (const std::uint32_t drops : {0xFFFF'FFF0U, 0U, 4U, 10U}) {
@@ -207,7 +254,7 @@ TEST_F(SflowIntakeTest, AgentsThatAreSilentAreForgottenAndTheirNumberIsAnothers)
   now_ += 1801 * kSecond;
   intake_->tick(now_, {});
   EXPECT_EQ(intake_->agents()[0], AgentStatus{});
-  EXPECT_EQ(intake_->ledger().flows(0).elected[1], (Election{2, AttributedBy::kPort, kBegin + 1800 * kSecond}));
+  EXPECT_EQ(intake_->ledger().flows(0).elected[1], (Election{2, AttributedBy::kPort, false, kBegin + 1800 * kSecond}));
   EXPECT_EQ(counters({"agents", "data_sources", "datagrams_lost"}), (Counters{{"agents", 1}, {"data_sources", 1}, {"datagrams_lost", 3}}));
   now_ += 1800 * kSecond;
   TestAgent third{.sub_agent = 9};
@@ -216,7 +263,7 @@ TEST_F(SflowIntakeTest, AgentsThatAreSilentAreForgottenAndTheirNumberIsAnothers)
   EXPECT_EQ(intake_->agent_count(), 1U);
   ASSERT_EQ(intake_->agents().size(), 2U);
   EXPECT_EQ(intake_->agents()[0].sub_agent, 9U) << "the place of the first";
-  EXPECT_EQ(intake_->ledger().flows(0).elected[1], (Election{1, AttributedBy::kPort, now_}));
+  EXPECT_EQ(intake_->ledger().flows(0).elected[1], (Election{1, AttributedBy::kPort, false, now_}));
 }
 
 TEST_F(SflowIntakeTest, AForgottenAgentIsElectedNoMore) {

@@ -128,7 +128,7 @@ TEST_F(SflowRecordsTest, TheVniIsLearntAtTheSendersPort) {
 }
 
 TEST_F(SflowRecordsTest, TheSwitchsVlanTellsEqualAddressesApart) {
-  sample({header_record(tcp_frame()), switch_record(10)});
+  for (int twice = 0; twice < 2; ++twice) sample({header_record(tcp_frame()), switch_record(10)});
   intake_.tick(kNow, {});
   // VM 2 sends to VM 1's address over a router, in the other's VLAN and in its own.
   const Bytes back = header_record(tcp_frame({.from = kMac2, .src = 0x0A000002, .dst = kHere}));
@@ -150,7 +150,7 @@ TEST_F(SflowRecordsTest, PacketsWithoutHeaderAreWhatTheirFieldsSay) {
     intake.take(agent.datagram({agent.flow(0, 0, records)}).octets(), *IpAddress::parse("127.0.0.1"), false, kNow);
     const VnicFlows& flows = intake.ledger().flows(0);
     EXPECT_EQ(flows.all.total(Direction::kTx), one);
-    EXPECT_EQ(flows.elected[1], (Election{1, AttributedBy::kOuterMac, kNow}));
+    EXPECT_EQ(flows.elected[1], (Election{1, AttributedBy::kOuterMac, false, kNow}));
     EXPECT_EQ(flows.by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total(Direction::kTx), one);
     EXPECT_NE(flows.services.find({6, 443}), nullptr);
     EXPECT_NE(intake.ledger().conversations().find({0, {PeerKind::kAddress, 0, *IpAddress::parse("192.0.2.9")}}), nullptr);

@@ -46,7 +46,8 @@ class Hypervisor:
         """What hsflowd tells each 20 or 30 seconds."""
         taps = [struct.pack("!II", port, 1) + b"\xfe" + mac_octets(mac)[1:] + b"\0\0" for port, mac in self.guests.values()]
         own = [record(2000, padded(self.name.encode()) + b"\x99" * 16 + struct.pack("!II", 3, 2) + padded(b"6.1")),
-               record(2001, struct.pack("!I", len(taps)) + b"".join(taps))]
+               record(2001, struct.pack("!I", len(taps)) + b"".join(taps)),
+               record(2100, struct.pack("!IIQQI", 2400, 8, 1 << 36, 1 << 35, len(self.guests)))]
         samples = [self.counter_sample(HOST_SOURCE, own)]
         for number, (name, (_, mac)) in enumerate(self.guests.items(), start=1):
             adapter = struct.pack("!III", 1, 0, 1) + mac_octets(mac) + b"\0\0"
