@@ -303,9 +303,8 @@ void Sampler::take_vhost_user_readings(Nanoseconds now) {
     const VnicTotals& totals = history_.ledger.totals()[row];
     const Nanoseconds last = std::max(history_.windows.last_reading(row), started_);
     if (fresh != nullptr) {
-      const Nanoseconds age = (now - fresh->taken + kReadingAgeUnit / 2) / kReadingAgeUnit;
       reading = fresh->reading;
-      reading.age = static_cast<ReadingAge>(std::clamp<Nanoseconds>(age, 1, kOldestReading));
+      reading.age = reading_age(now - fresh->taken);
     } else if (totals.present != 0 && totals.if_index == 0 && now - last <= kReadingsUntilAbsent * vhost_user_interval()) {
       reading.age = kHeld;
     }

@@ -137,7 +137,12 @@ void DescribedHost::describe_guest(const sflow::DataSource& source, const Descri
   vnics_left_ = vnics_left_ + before - domain.vnics.size();
   Guest& guest = guests_[source];
   guest.described = now;
-  if (said.cpu && said.cpu->cpu_time_ms) guest.cpu_time_ns = std::uint64_t{*said.cpu->cpu_time_ms} * kNanosecondsPerMillisecond;
+  if (said.cpu && said.cpu->cpu_time_ms) {
+    // 32 bits of milliseconds: they wrap after 49 days of CPU. A guest that was started again begins below, and far from the end.
+    const std::uint32_t told = *said.cpu->cpu_time_ms, last = static_cast<std::uint32_t>(guest.cpu_time_ms.value_or(told));
+    const bool wrapped = told < last && last - told > 1U << 31;
+    guest.cpu_time_ms = told < last && !wrapped ? told : guest.cpu_time_ms.value_or(told) + static_cast<std::uint32_t>(told - last);
+  }
   if (guest.domain == domain) return;
   guest.domain = std::move(domain);
   changed_ = true;
@@ -292,8 +297,11 @@ void DescribedHost::tick(Nanoseconds now) {
 std::vector<DomainNumbers> DescribedHost::numbers() const {
   std::vector<DomainNumbers> out;
   for (const Domain& d : inventory_->domains) {
+    DomainNumbers& numbers = out.emplace_back();
     const auto found = guest_of_.find(d.uuid);
-    out.push_back(found == guest_of_.end() ? DomainNumbers{} : DomainNumbers{found->second->cpu_time_ns, found->second->described});
+    if (found == guest_of_.end()) continue;
+    const Guest& guest = *found->second;
+    numbers = {guest.cpu_time_ms ? std::optional(*guest.cpu_time_ms * kNanosecondsPerMillisecond) : std::nullopt, guest.described};
   }
   return out;
 }
@@ -311,8 +319,7 @@ std::vector<LinkReading> DescribedHost::take_readings(Nanoseconds now) {
     out[row].if_index = if_indexes_[row];
     out[row].values = port.values;
     out[row].present = port.present;
-    const Nanoseconds age = (now - port.taken + kReadingAgeUnit / 2) / kReadingAgeUnit;
-    out[row].age = static_cast<ReadingAge>(std::clamp<Nanoseconds>(age, 1, kOldestReading));
+    out[row].age = reading_age(now - port.taken);
   }
   return out;
 }

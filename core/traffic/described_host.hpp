@@ -65,7 +65,7 @@ class DescribedHost {
   struct Guest {
     Domain domain;
     Nanoseconds described{0};
-    std::optional<std::uint64_t> cpu_time_ns;
+    std::optional<std::uint64_t> cpu_time_ms;
   };
   struct Port {
     MetricTotals values{};  // the guest's direction, packets widened to 64 bits

@@ -2,6 +2,7 @@
 // plain arrays, a presence bit per value, in inventory order.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,10 @@ inline constexpr MetricSet kAllMetrics = 0xFF;
 using ReadingAge = std::uint16_t;  // in units of kReadingAgeUnit
 inline constexpr Nanoseconds kReadingAgeUnit = kSecond / 10;
 inline constexpr ReadingAge kOldestReading = 0xFFFE;
+// Of counters that were read apart, some time ago: at least 1.
+constexpr ReadingAge reading_age(Nanoseconds ago) {
+  return static_cast<ReadingAge>(std::clamp<Nanoseconds>((ago + kReadingAgeUnit / 2) / kReadingAgeUnit, 1, kOldestReading));
+}
 inline constexpr ReadingAge kHeld = 0xFFFF;  // nothing was read since the sample before: totals and rates stand as they were
 
 // Totals of one vNIC and what is needed to go on with them: kernel's value = total - offset (modulo 2^64).

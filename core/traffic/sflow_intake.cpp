@@ -382,6 +382,9 @@ void SflowIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
 
 // Of a MAC that two hosts have (a migration's two ends) the one that comes later in order has the samples of switches in between.
 void SflowIntake::index_hosts() {
+  std::uint64_t generations = 1 + hosts_.size();  // grows with each host and each change, as long as none goes
+  for (const auto& [address, host] : hosts_) generations += host->generation();
+  if (std::exchange(indexed_, generations) == generations) return;
   host_by_mac_.clear();
   for (const auto& [address, host] : hosts_) {
     for (const Domain& d : host->inventory()->domains) {
@@ -405,7 +408,7 @@ void SflowIntake::forget_sources(Agent& agent, Nanoseconds now) {
 }
 
 void SflowIntake::forget_agents(Nanoseconds now) {
-  std::erase_if(hosts_, [&](const auto& entry) { return now - entry.second->last() > options_.forget_agent_after; });
+  if (std::erase_if(hosts_, [&](const auto& entry) { return now - entry.second->last() > options_.forget_agent_after; }) > 0) indexed_ = 0;
   for (auto& agent : places_) {
     if (agent == nullptr) continue;
     forget_sources(*agent, now);

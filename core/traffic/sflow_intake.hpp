@@ -103,6 +103,7 @@ class SflowIntake {
   std::size_t vnics_left_;  // of max_described_vnics
   std::map<IpAddress, std::unique_ptr<DescribedHost>> hosts_;
   absl::flat_hash_map<std::uint64_t, DescribedHost*> host_by_mac_;  // of its vNICs
+  std::uint64_t indexed_{0};                                        // what host_by_mac_ is made of, see index_hosts()
   sflow::DecodeCounters decoded_;
   std::uint64_t agents_denied_{0}, agents_refused_{0}, sources_refused_{0}, hosts_refused_{0}, duplicates_{0};
   std::uint64_t lost_{0}, restarts_{0};  // of agents that were forgotten

@@ -1,5 +1,7 @@
 """Wrong configuration is named with its place and what would be right; programs refuse to start, collectd goes on without us."""
 
+from pathlib import Path
+
 import pytest
 
 from lab import run
@@ -74,3 +76,15 @@ def test_a_missing_daemon_is_said_with_what_to_start(lab, line):
     agentx.wait_for_log("/run/vmlab/nowhere.sock")
     assert agentx.running(), "it waits for the master"
     assert agentx.stop() < 5
+
+
+def test_without_libvirts_library_its_probe_says_what_to_install_and_sflow_alone_needs_none(line, tmp_path):
+    library = next(words[-1] for words in map(str.split, run("ldconfig", "-p").stdout.splitlines()) if words[0] == "libvirt.so.0")
+    for name, uris, more, wanted in (("with", '["qemu:///system"]', "", True), ("without", "[]", "[sflow]\nport = 16998\n", False)):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(f'interval = 1\nruntime_directory = "{tmp_path}/{name}"\n[libvirt]\nuris = {uris}\n{more}')
+        # The mount is this one program's alone.
+        done = run("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$0" && exec "$@"', Path(library).resolve(), line.programs / COLLECT.name, "--once",
+                   "--config", file, timeout=20)
+        assert ("cannot load libvirt.so.0" in done.stdout and "libvirt0" in done.stdout) == wanted, done.stdout
+        assert ("libvirt qemu:///system  down" in done.stdout) == wanted, done.stdout

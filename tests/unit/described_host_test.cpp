@@ -149,6 +149,18 @@ TEST_F(DescribedHostTest, VmsAreThoseThatItsAgentDescribes) {
   EXPECT_EQ(host().numbers(), (std::vector<DomainNumbers>{{5'000'000'000, kNow}, {7'000'000, kNow}}));
 }
 
+TEST_F(DescribedHostTest, CpuTimeGoesOnWhere32BitsOfMillisecondsEnd) {
+  const auto told = [&](std::uint32_t ms) {
+    hsflowd_.counters(0x0300'0001, {host_description("web", 0x11), adapters({{0, kWeb}}), record(2101, Bytes().u32(1).u32(ms).u32(2))});
+    intake_.tick(kNow, {});
+    return host().numbers()[0].cpu_time_ns.value_or(0) / 1'000'000;
+  };
+  EXPECT_EQ(told(0xFFFF'FF00), 0xFFFF'FF00U);
+  EXPECT_EQ(told(0x100), 0x1'0000'0100U);
+  EXPECT_EQ(told(0x200), 0x1'0000'0200U);
+  EXPECT_EQ(told(0x80), 0x80U) << "started again";
+}
+
 TEST_F(DescribedHostTest, CountersAreThoseOfThePortWhoseMacIsTheTaps) {
   describe();
   ovs_.counters(7, {interface_counters(7, 1000, 10, 2000, 20), record(1005, padded("vnet0"))});
