@@ -15,8 +15,7 @@ std::string_view no_samples(const std::optional<FlowsInfo>& flows) {
   if (!flows) return "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host";
   if (flows->samples == 0) {
     return "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen and sflow.allow in "
-           "vmtraffic.toml "
-           "take it";
+           "vmtraffic.toml take it";
   }
   return "";
 }
@@ -32,18 +31,24 @@ State state_of(const Talkers& talkers, const TalkersOptions& options) {
 
 CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, const SnapshotPlace& place, const Clock& clock) {
   const std::optional<FlowsInfo> flows = snapshot.flows();
-  if (const std::string_view why = no_samples(flows); !why.empty()) return {.state = State::kUnknown, .text = std::string(why)};
-  const Talkers talkers = talkers_of(snapshot, *flows, options, clock);
-  if (talkers.all.empty() && talkers.missing.empty()) return no_vms(place);
-
-  const TalkersText text(snapshot, *flows, options, talkers);
-  CheckResult result{.state = state_of(talkers, options), .text = {}};
+  const FlowsInfo info = flows.value_or(FlowsInfo{});
+  const Talkers talkers = talkers_of(snapshot, info, options, clock);
+  CheckResult result;
   if (!talkers.missing.empty()) {
     result.text = talkers.missing.text(options.selection, talkers.names);
     if (const std::string trouble = libvirt_trouble(place); !trouble.empty()) result.text += fmt::format("; {}", trouble);
-    if (!talkers.all.empty()) result.text += "; ";
   }
-  if (!talkers.all.empty()) result.text += text.finding();
+  const std::string_view separator = result.text.empty() ? "" : "; ";
+  if (const std::string_view why = no_samples(flows); !why.empty()) {
+    result.state = talkers.missing.empty() ? options.no_samples : worse(options.missing, options.no_samples);
+    result.text += fmt::format("{}{}", separator, why);
+    return result;
+  }
+  if (talkers.all.empty() && talkers.missing.empty()) return no_vms(place);
+
+  const TalkersText text(snapshot, info, options, talkers);
+  result.state = state_of(talkers, options);
+  if (!talkers.all.empty()) result.text += fmt::format("{}{}", separator, text.finding());
   if (talkers.oldest_names) {
     result.text += fmt::format("; libvirt has not confirmed names and states for {}",
                                human_duration(static_cast<double>(*talkers.oldest_names) / kSecond));

@@ -68,7 +68,7 @@ void add_rest(CommandLine& line, TalkersOptions& options) {
   line.add_state("--missing", options.missing, "What a VM that should be there and is not is worth (default unknown)");
   line.add_state("--not-running", options.not_running, "What a VM that does not run is worth (default ok)");
   line.add_state("--no-samples", options.no_samples,
-                 "What it is worth when no VM asked for was ever sampled, or none of the host lately (default unknown)");
+                 "What it is worth when no VM asked for was ever sampled, none of the host lately, or nothing samples (default unknown)");
   line.add_count("--top", options.top, 0, 10'000, "Name at most this many peers in the text, the worst first (default 5)");
   line.add_text("--perfdata", one_of(options.perfdata, kScopes), "all|top|none", "Perfdata of which VMs (default top: the first --top)");
 }

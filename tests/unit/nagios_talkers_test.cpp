@@ -256,17 +256,21 @@ TEST_F(CheckVmTalkers, NothingOfLate) {
 }
 
 TEST_F(CheckVmTalkers, NoFlowsAtAll) {
-  write(small_snapshot());
-  EXPECT_EQ(run({"-n", "web"}),
-            outcome(State::kUnknown,
-                    "VM_TALKERS UNKNOWN: no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's "
-                    "sFlow at this host\n"));
+  const std::string off = "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host\n";
+  const std::string none =
+      "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen and sflow.allow in vmtraffic.toml "
+      "take it\n";
   SnapshotContent content = snapshot_with_flows();
   content.flows->samples = 0;
-  write(content);
-  EXPECT_EQ(run({}), outcome(State::kUnknown,
-                             "VM_TALKERS UNKNOWN: no sFlow agent has sent a sample: point the switch's sFlow at this host, and let "
-                             "sflow.listen and sflow.allow in vmtraffic.toml take it\n"));
+  for (const auto& [snapshot, why] : {std::pair(small_snapshot(), off), std::pair(content, none)}) {
+    write(snapshot);
+    EXPECT_EQ(run({"-n", "web"}), outcome(State::kUnknown, "VM_TALKERS UNKNOWN: " + why));
+    EXPECT_EQ(run({"--no-samples", "warning"}), outcome(State::kWarning, "VM_TALKERS WARNING: " + why));
+    EXPECT_EQ(run({"-n", "web", "--no-samples", "ok"}), outcome(State::kOk, "VM_TALKERS OK: " + why));
+    const std::string missing = "no VM is called web9 (2 are known: web, off); libvirt qemu:///system is down (libvirtd does not answer); ";
+    EXPECT_EQ(run({"-n", "web9", "--no-samples", "ok", "--missing", "critical"}),
+              outcome(State::kCritical, "VM_TALKERS CRITICAL: " + missing + why));
+  }
 }
 
 TEST_F(CheckVmTalkers, NeverOkWithoutFreshData) {
