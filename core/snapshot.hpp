@@ -150,6 +150,9 @@ struct VnicFlowsRow {
   std::optional<std::size_t> rx_agent, tx_agent;  // whose samples: index of Snapshot::agent()
   std::uint64_t foreign_mac{0};                   // samples from its port with another's MAC as source
   std::optional<TcpPerformance> tcp;
+  // With how many there is a conversation that has recent samples, of all that are kept: Snapshot::conversation() has the top of them. A
+  // network that is named is one. Nothing: an older collector does not tell.
+  std::optional<std::uint32_t> peers;
 };
 
 struct ProtocolRow {

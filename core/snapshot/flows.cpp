@@ -80,6 +80,7 @@ std::optional<VnicFlowsRow> Snapshot::vnic_flows(std::size_t vnic_index) const {
   if (v->tcp_samples() > 0)
     row.tcp = TcpPerformance{v->tcp_samples(),      wide(v->rtt_us()), wide(v->rtt_variance_us()),
                              wide(v->min_rtt_us()), v->tcp_lossy(),    v->tcp_retransmitting()};
+  if (vnic_index < size_of(impl_->flows->peers())) row.peers = impl_->flows->peers()->Get(static_cast<Index>(vnic_index));
   return row;
 }
 

@@ -98,6 +98,8 @@ struct FlowRows {
   std::vector<ConversationSums> conversations;  // by vNIC, then recent octets
   std::vector<std::string> networks;
   std::vector<DropSums> drops;
+  // Inventory order: with how many each vNIC has a kept conversation that has recent samples, published or not.
+  std::vector<std::uint32_t> peers;
 };
 
 // An sFlow agent or one of its sub-agents, as the snapshot tells of it (see AgentRow in core/snapshot.hpp).

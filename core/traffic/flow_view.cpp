@@ -146,6 +146,8 @@ class View {
     }
     if (ledgers_.size() > 1)
       merge(all, [](const ConversationSums& c) { return std::tuple(c.vnic, c.kind, c.peer, c.address_version, c.address); });
+    out.peers.assign(chosen_.size(), 0);
+    for (const ConversationSums& c : all) out.peers[c.vnic] += c.rx.samples + c.tx.samples > 0 ? 1 : 0;
     std::sort(all.begin(), all.end(),
               [](const ConversationSums& a, const ConversationSums& b) { return a.vnic != b.vnic ? a.vnic < b.vnic : busier(a, b); });
     std::uint32_t vnic = 0, taken = 0;

@@ -19,7 +19,8 @@ constexpr std::string_view kFooter =
     "all with the networks of [sflow.networks], which are always published. To be sure of a network, name it there. Its addresses then\n"
     "stand under its name alone: allow or deny the name. PORTs are those of services: the end that listens, else the lower one.\n"
     "A conversation with another VM is matched by vm:NAME, or by the addresses that are known of that VM.\n"
-    "Perfdata: NAME_top_rx_bits and so on of the top peer, whoever that is, NAME_peers and NAME_forbidden.";
+    "Perfdata: NAME_top_rx_bits and so on of the top peer, whoever that is, NAME_peers (all that the collector keeps)\n"
+    "and NAME_forbidden.";
 
 constexpr std::string_view kExamples =
     "  check_vm_talkers --name web1 -w 100M -c 500M\n"

@@ -39,12 +39,16 @@ class TalkerBuilder {
     if (!all) return;
     ever_sampled_ = ever_sampled_ || all->all.rx.total.samples > 0 || all->all.tx.total.samples > 0;
     add(all->all, rx_, tx_);
+    std::size_t published = 0;
     const auto conversation_vnic = [this](std::size_t index) { return snapshot_.conversation(index).vnic; };
     for (std::size_t i = first_row(snapshot_.conversation_count(), vnic, conversation_vnic); i < snapshot_.conversation_count(); ++i) {
       const ConversationRow row = snapshot_.conversation(i);
       if (row.vnic != vnic) break;
-      if (row.kind != PeerKind::kNone && is_recent(row.flows)) add(row);
+      if (row.kind == PeerKind::kNone || !is_recent(row.flows)) continue;
+      add(row);
+      ++published;
     }
+    if (all->peers && *all->peers > published) unpublished_ += *all->peers - published;
     if (!options_.rules.any_for_ports()) return;
     const auto service_vnic = [this](std::size_t index) { return snapshot_.service(index).vnic; };
     for (std::size_t i = first_row(snapshot_.service_count(), vnic, service_vnic); i < snapshot_.service_count(); ++i) {
@@ -57,7 +61,8 @@ class TalkerBuilder {
   Talker finish(std::size_t domain) {
     Talker talker{.domain = domain, .kind = ever_sampled_ ? TalkerKind::kSampled : TalkerKind::kNeverSampled};
     talker.recently_sampled = rx_.samples() + tx_.samples() > 0;
-    talker.peers = talks_.size();
+    talker.unpublished = unpublished_;
+    talker.peers = talks_.size() + unpublished_;
     take_services();
     talker.talks = std::move(talks_);
     for (Talk& talk : talker.talks) {
@@ -171,6 +176,7 @@ class TalkerBuilder {
   const TalkersOptions& options_;
   SampledSum rx_, tx_;  // of the whole VM
   bool ever_sampled_{false};
+  std::size_t unpublished_{0};
   std::vector<Talk> talks_, services_;
   std::vector<ServiceKey> named_services_;  // forbidden ones that a conversation tells of
 };

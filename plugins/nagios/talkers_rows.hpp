@@ -77,9 +77,11 @@ enum class TalkerKind {
 struct Talker {
   std::size_t domain{0};
   TalkerKind kind{TalkerKind::kSampled};
-  std::vector<Talk> talks{};  // of the recent window: the worst first, then the greatest
-  TalkValues top{};           // of its top peer, in each direction
-  std::size_t peers{0}, forbidden{0};
+  std::vector<Talk> talks{};   // of the recent window: the worst first, then the greatest
+  TalkValues top{};            // of its top peer, in each direction
+  std::size_t peers{0};        // all that the collector keeps
+  std::size_t unpublished{0};  // those of them of which it does not tell who they are
+  std::size_t forbidden{0};
   bool recently_sampled{false};
   State state{State::kOk};
 

@@ -124,7 +124,7 @@ std::string TalkersText::summary() const {
 std::string TalkersText::list() const {
   const std::vector<Entry> all = entries();
   std::size_t talks = 0;
-  for (const Talker& talker : talkers_.all) talks += talker.talks.size();
+  for (const Talker& talker : talkers_.all) talks += talker.talks.size() + talker.unpublished;
   std::string list;
   std::size_t named = 0;
   for (; named < std::min(options_.top, all.size()); ++named) {
@@ -151,7 +151,8 @@ std::string TalkersText::finding() const {
   for (std::size_t i = 0; i < named; ++i) {
     text += fmt::format("{}{}{}", i == 0 ? ": " : "; ", text_of(talker.talks[i]), verdict(talker.talks[i]));
   }
-  if (named > 0 && named < talker.talks.size()) text += fmt::format("; {} more", talker.talks.size() - named);
+  const std::size_t more = talker.talks.size() + talker.unpublished - named;
+  if (named > 0 && more > 0) text += fmt::format("; {} more", more);
   return text;
 }
 

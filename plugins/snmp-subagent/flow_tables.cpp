@@ -54,6 +54,10 @@ Value agent_index(const View& view, const VnicFlowsRow& row) {
   return Integer32{static_cast<std::int32_t>(indexes[*(row.*agent)])};
 }
 Value foreign_mac(const View&, const VnicFlowsRow& row) { return Counter64{row.foreign_mac}; }
+Value peers(const View&, const VnicFlowsRow& row) {
+  if (!row.peers) return std::nullopt;
+  return unsigned32(*row.peers);
+}
 template <double TcpPerformance::*microseconds>
 Value tcp_time(const View&, const VnicFlowsRow& row) {
   return row.tcp ? unsigned32_of((*row.tcp).*microseconds) : std::nullopt;
@@ -160,6 +164,7 @@ constexpr Column kVnicFlowTable[] = {
     {32, "vtVnicFlowRttMin", Syntax::kUnsigned32, of_vnic<tcp_time<&TcpPerformance::min_rtt_us>>},
     {33, "vtVnicFlowTcpLossy", Syntax::kUnsigned32, of_vnic<tcp_count<&TcpPerformance::samples_lossy>>},
     {34, "vtVnicFlowTcpRetransmitting", Syntax::kUnsigned32, of_vnic<tcp_count<&TcpPerformance::samples_retransmitting>>},
+    {35, "vtVnicFlowPeers", Syntax::kUnsigned32, of_vnic<peers>},
 };
 constexpr Column kProtocolTable[] = {
     {2, "vtProtocolStartTime", Syntax::kTimeTicks, flow_start<protocol_flows>},

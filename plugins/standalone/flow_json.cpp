@@ -143,6 +143,7 @@ std::string FlowJson::vnic(std::size_t index) const {
   object.add_json("tx_agent", agent(flows->tx_agent));
   object.add("foreign_mac", flows->foreign_mac);
   object.add_json("tcp", json_of(flows->tcp));
+  object.add("peers", flows->peers);
   const OfVnic& rows = rows_[index];
   object.add_json("protocols", json_list(rows.protocols, [](const ProtocolRow& row) { return json_of(row); }));
   object.add_json("services", json_list(rows.services, [](const ServiceRow& row) { return json_of(row); }));

@@ -15,8 +15,8 @@
 //              "flows": null or {ESTIMATES, "coverage_rx", "coverage_tx", "rx_by": "port", "tx_by", "rx_agent": {"address", "sub_agent"},
 //              "tx_agent",
 //                        "foreign_mac": N, "tcp": {"samples", "rtt_us", "rtt_variance_us", "min_rtt_us", "samples_lossy",
-//                        "samples_retransmitting"}, "protocols": [{"protocol": "tcp", ESTIMATES}], "services": [{"service": "tcp/443",
-//                        ESTIMATES}], "conversations": [{"peer": {"kind": "address", "address": "…"}, "service", ESTIMATES}]}}],
+//                        "samples_retransmitting"}, "peers": N, "protocols": [{"protocol": "tcp", ESTIMATES}], "services": [{"service":
+//                        "tcp/443", ESTIMATES}], "conversations": [{"peer": {"kind": "address", "address": "…"}, "service", ESTIMATES}]}}],
 //   "health": [{"name", "state": "up", "message", "since_boottime_ns", "last_ok_boottime_ns", "counters": {"…": N}}],
 //   "events": [{"sequence", "boottime_ns", "walltime_ns", "kind": "started", "domain_uuid", "domain", "detail"}], "last_event_sequence": N,
 //   "flows": null or {"covered_s", "samples", "packets", "octets", "unattributed_packets", "unattributed_octets",
@@ -28,7 +28,8 @@
 //
 // ESTIMATES: "since_boottime_ns", "rx": {"total": {"octets", "packets", "samples", "octets_error_95", "packets_error_95"}, "recent": {…}},
 // "tx". What packet samples say, never to be added to the exact counters. An error is a share of its estimate, null where nothing was
-// sampled. A peer's kind is "vnic" (with "vnic": {"domain_uuid", "mac", "ordinal"}), "address" or "network" (with "network": its name).
+// sampled. "peers" counts all conversations with recent samples; "conversations" are the top. A peer's kind is "vnic" (with "vnic":
+// {"domain_uuid", "mac", "ordinal"}), "address" or "network" (with "network": its name).
 //
 // Directions are the guest's; rates are per second; bandwidths are octets per second (burst: octets). What is not known is null, never 0.
 // Totals are whole numbers up to 2^64 - 1: more than a double holds. Strings are those of core/text.hpp's json_string(): a backslash stands

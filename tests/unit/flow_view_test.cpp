@@ -58,6 +58,28 @@ TEST_F(FlowViewTest, ShowsTheTopOfEachVnicAndAllNamedNetworks) {
                                                                            "0 backup 0/1 tcp/22", "1 10.9.9.1 0/3 tcp/443"}));
 }
 
+TEST_F(FlowViewTest, AllPeersOfLateAreCounted) {
+  one_.tick(now_, {});
+  for (std::uint8_t i = 1; i <= 200; ++i) send(one_, ip(10, 9, 9, i), 1);
+  send(one_, kThere, 1);
+  send(one_, ip(192, 0, 2, 10), 1);  // the same network
+  const FlowRows all = rows({&one_}, {}, 2);
+  EXPECT_EQ(all.conversations.size(), 3U);
+  EXPECT_EQ(all.peers, (std::vector<std::uint32_t>{201, 0, 0}));
+  one_.tick(now_ += 60 * kSecond, {});
+  send(one_, ip(10, 9, 9, 1), 1);
+  EXPECT_EQ(rows({&one_}).peers, (std::vector<std::uint32_t>{201, 0, 0})) << "of this period and the one before";
+  one_.tick(now_ += 60 * kSecond, {});
+  EXPECT_EQ(rows({&one_}).peers, (std::vector<std::uint32_t>{1, 0, 0}));
+}
+
+TEST_F(FlowViewTest, APeerOfTwoLedgersIsOne) {
+  send(one_, kThere, 5);
+  take(two_, plain(tcp_frame(mac(99), mac(1), kThere, kHere, 443, 40000)), 0, 11, 3, 7);
+  take(two_, plain(tcp_frame(mac(99), mac(1), ip(10, 9, 9, 1), kHere, 443, 40000)), 0, 11, 3, 7);
+  EXPECT_EQ(rows({&one_, &two_}).peers, (std::vector<std::uint32_t>{2, 0, 0}));
+}
+
 TEST_F(FlowViewTest, TheSumsOfARowAreItsLedgers) {
   one_.tick(now_, {});
   send(one_, kThere, 4);

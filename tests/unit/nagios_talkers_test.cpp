@@ -193,9 +193,27 @@ TEST_F(CheckVmTalkers, WhatEndedIsNotJudged) {
     sums->packets = sums->octets = 0;
     sums->octets_error = sums->packets_error = std::numeric_limits<float>::infinity();
   }
+  content.flows->peers[0] = 2;
   write(content);
   EXPECT_EQ(run({"-n", "web", "--deny", "vm:off", "--perfdata", "none"}),
             outcome(State::kOk, fmt::format("VM_TALKERS OK: web talks to 2 peers (80 s): {}; {}\n", kAddress, kOffice)));
+}
+
+// A scan is seen by its peers' number although few of them are published.
+TEST_F(CheckVmTalkers, PeersThatAreNotPublishedCountToo) {
+  SnapshotContent content = two_vms();
+  content.flows->peers = {4000, 100, 2};
+  write(content);
+  std::string numbers = perfdata(";;;0", 0);
+  numbers.replace(numbers.find("'web_peers'=3"), 13, "'web_peers'=4100");
+  EXPECT_EQ(run({"-n", "web", "--top", "1"}),
+            outcome(State::kOk, fmt::format("VM_TALKERS OK: web talks to 4100 peers (80 s): {}; 4099 more | {}\n", kAddress, numbers)));
+  EXPECT_EQ(run({"--top", "1", "--perfdata", "none"}),
+            outcome(State::kOk, fmt::format("VM_TALKERS OK: 2 VMs (80 s): web to {}; 4101 more\n", kAddress)));
+  content.flows->peers.clear();  // an older collector: those that it publishes
+  write(content);
+  EXPECT_EQ(run({"-n", "web", "--top", "1", "--perfdata", "none"}),
+            outcome(State::kOk, fmt::format("VM_TALKERS OK: web talks to 3 peers (80 s): {}; 2 more\n", kAddress)));
 }
 
 TEST_F(CheckVmTalkers, AllVmsTheWorstFirst) {
@@ -228,6 +246,7 @@ TEST_F(CheckVmTalkers, NotRunningAndNeverSampled) {
   content = two_vms();
   content.flows->vnics[2] = {};
   content.flows->conversations.pop_back();
+  content.flows->peers[2] = 0;
   write(content);
   const std::string never = "db was never sampled: see whether an sFlow agent covers its vNICs\n";
   EXPECT_EQ(run({"-n", "db"}), outcome(State::kUnknown, "VM_TALKERS UNKNOWN: " + never));
@@ -240,6 +259,7 @@ TEST_F(CheckVmTalkers, NothingOfLate) {
   SnapshotContent content = two_vms();
   for (FlowSums* sums : {&content.flows->vnics[2].rx, &content.flows->vnics[2].tx}) sums->samples = 0;
   content.flows->conversations.pop_back();
+  content.flows->peers[2] = 0;
   write(content);
   EXPECT_EQ(run({"-n", "db"}),
             outcome(State::kOk,

@@ -192,6 +192,7 @@ inline SnapshotContent snapshot_with_flows() {
               .octets = 64,
               .recent_packets = 0,
               .since = 400 * kSecond}};
+  f.peers = {3, 0, 1};
   c.flows = std::move(f);
   c.agents = {{.address = "10.0.0.1",
                .sub_agent = 0,

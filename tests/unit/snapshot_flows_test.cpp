@@ -36,6 +36,7 @@ TEST(SnapshotFlows, RowsAreThoseThatWereWritten) {
   EXPECT_EQ(web->foreign_mac, 3U);
   ASSERT_TRUE(web->tcp);
   EXPECT_EQ(web->tcp->rtt_us, 1500);
+  EXPECT_EQ(web->peers, 3U);
   const auto off = s.vnic_flows(2);
   ASSERT_TRUE(off);
   EXPECT_EQ(off->rx_agent, std::optional<std::size_t>(1));
@@ -68,6 +69,15 @@ TEST(SnapshotFlows, RowsAreThoseThatWereWritten) {
   EXPECT_TRUE(s.agent(0).local);
   EXPECT_EQ(s.agent(1).sub_agent, 100000U);
   EXPECT_EQ(s.agent(1).host, "tor-1");
+}
+
+TEST(SnapshotFlows, AnOlderCollectorDoesNotTellOfPeers) {
+  SnapshotContent content = snapshot_with_flows();
+  content.flows->peers.clear();
+  EXPECT_EQ(parsed(content).vnic_flows(0)->peers, std::nullopt);
+  content.flows->peers = {7};
+  EXPECT_EQ(parsed(content).vnic_flows(0)->peers, 7U);
+  EXPECT_EQ(parsed(content).vnic_flows(2)->peers, std::nullopt) << "of vNICs that it does not name";
 }
 
 TEST(SnapshotFlows, NothingIsNotZero) {

@@ -20,7 +20,10 @@ inline std::uint64_t walk(const Snapshot& s) {
   }
   for (std::size_t i = 0; i < s.health_count(); ++i) sum += s.health(i).name.size() + s.health(i).counters.size();
   for (std::size_t i = 0; i < s.event_count(); ++i) sum += s.event(i).domain.size();
-  for (std::size_t i = 0; i < s.vnic_count(); ++i) sum += s.vnic_flows(i) ? s.vnic_flows(i)->all.rx.total.samples : 0;
+  for (std::size_t i = 0; i < s.vnic_count(); ++i) {
+    const VnicFlowsRow flows = s.vnic_flows(i).value_or(VnicFlowsRow{});
+    sum += flows.all.rx.total.samples + flows.peers.value_or(0);
+  }
   for (std::size_t i = 0; i < s.protocol_count(); ++i) sum += s.protocol(i).flows.rx.total.samples;
   for (std::size_t i = 0; i < s.service_count(); ++i) sum += s.service(i).service.port;
   for (std::size_t i = 0; i < s.conversation_count(); ++i) sum += s.conversation(i).network.size() + s.conversation(i).peer_vnic;
