@@ -80,7 +80,7 @@ class FlowBuilder {
     for (std::size_t i = rows.first; i < rows.first + rows.count && sent < context_.top; ++i) {
       const ServiceRow row = context_.snapshot.service(i);
       const std::string service = service_part(row.service);
-      if (service.empty() || !means_something(row.flows)) continue;
+      if (service.empty() || row.service.port >= kFirstEphemeralPort || !means_something(row.flows)) continue;
       add_both_ways("service:" + service, row.flows);
       ++sent;
     }
@@ -185,7 +185,7 @@ class FlowBuilder {
     return peers;
   }
 
-  // The MAC tells a VM's vNICs apart, and VMs whose names could be taken for one another. Empty: nobody.
+  // The MAC tells a VM's vNICs apart, and VMs whose names could be taken for one another. Empty: nobody who is to be sent.
   std::string peer_part(const ConversationRow& row) const {
     switch (row.kind) {
       case PeerKind::kVnic: {
@@ -194,7 +194,7 @@ class FlowBuilder {
         return fmt::format("vm:{}:{}{}", peer_name(context_.names.names[peer.domain], context_.naming), peer.key.mac.text(), ordinal);
       }
       case PeerKind::kAddress:
-        return row.address.known() ? "address:" + row.address.text() : "";
+        return context_.addresses && row.address.known() ? "address:" + row.address.text() : "";
       case PeerKind::kNetwork:
         return "network:" + safe_part(row.network);
       case PeerKind::kNone:

@@ -1,8 +1,8 @@
 // What packet samples say of a vNIC, as value lists. Pure. Only types that stand in types.db; behind the vNIC's name stands what of it:
 //   if_octets, if_packets   VNIC:sampled            all, estimated
 //                           VNIC:protocol:udp       by protocol
-//                           VNIC:service:tcp:443    by service port: the heaviest
-//                           VNIC:vm:NAME:MAC, VNIC:address:IP, VNIC:network:NAME   by peer: the heaviest
+//                           VNIC:service:tcp:443    by service port below kFirstEphemeralPort: the heaviest
+//                           VNIC:vm:NAME:MAC, VNIC:network:NAME, if asked for VNIC:address:IP   by peer: the heaviest
 //   gauge                   VNIC:coverage_rx        share of the exact counters' octets that the samples account for (percent ends at
 //   100.1)
 //                           VNIC:error_rx           the true octets lie within ± this share of the recent estimate, in 95 of 100 cases
@@ -13,6 +13,8 @@
 // Estimates are sent as totals, from which collectd makes rates. A row whose totals began anew counts from its beginning alone: what
 // collectd then sees is a negative difference (DERIVE drops it) or too small a one, never one too big. For that an identifier must be one
 // row's: what changes within a row (a conversation's service) goes into the metadata.
+//
+// Each identifier is a file of an RRD for ever: those that strangers choose, addresses and ephemeral ports, would be without bound.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +30,8 @@ namespace vmtraffic::collectd {
 
 // A peer or service of fewer recent samples is not sent: what could be said of it is off by more than a half.
 inline constexpr std::uint64_t kLeastRecentSamples = 10;
+// From here on a port is as a rule one that a kernel gave to a client (Linux: 32768 and up), and the next connection has another.
+inline constexpr std::uint16_t kFirstEphemeralPort = 32768;
 // Reasons of a vNIC's drops: they come from the network.
 inline constexpr std::size_t kMostDropReasons = 32;
 
@@ -59,7 +63,8 @@ struct FlowContext {
   const DomainNames& names;
   const Naming& naming;
   const FlowIndex& index;
-  std::size_t top{0};  // peers, and services, of a vNIC
+  std::size_t top{0};     // peers, and services, of a vNIC
+  bool addresses{false};  // peers that are addresses too
 };
 
 // Appends the lists of one vNIC, which is called `name`. `prototype` has all that they share, its metadata among it.

@@ -235,6 +235,8 @@ void read_flow_top(Reading& r) {
   r.options.mapping.flow_top = static_cast<std::size_t>(*number);
 }
 
+void read_flow_addresses(Reading& r) { read_flag(r, r.options.mapping.flow_addresses); }
+
 void read_hosts(Reading& r) {
   const auto words = read_words(r.item);
   const auto keyword = std::find_if(words.begin(), words.end(), [](const std::string& word) {
@@ -274,6 +276,7 @@ constexpr std::array kOptions{
     Option{"PersistentNotification", read_persistent_notification},
     Option{"Flows", read_flows},
     Option{"FlowTop", read_flow_top},
+    Option{"FlowAddresses", read_flow_addresses},
     Option{"Hosts", read_hosts},
     Option{"RefreshInterval", read_refresh_interval},
     Option{"Instances", read_instances},

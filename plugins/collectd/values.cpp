@@ -41,10 +41,9 @@ std::optional<Value> derive(const std::optional<std::uint64_t>& total) {
 class Builder {
  public:
   Builder(const Source& source, const Mapping& mapping, Nanoseconds time)
-      : snapshot_(source.snapshot),
-        info_(source.snapshot.info()),
-        mapping_(mapping),
-        flows_{source.snapshot, source.names, mapping.naming, source.flows, mapping.flow_top} {
+      : snapshot_(source.snapshot), info_(source.snapshot.info()), mapping_(mapping), flows_{source.snapshot,  source.names,
+                                                                                             mapping.naming,   source.flows,
+                                                                                             mapping.flow_top, mapping.flow_addresses} {
     prototype_.plugin = mapping.naming.plugin;
     prototype_.interval = info_.interval;
     prototype_.time = time;

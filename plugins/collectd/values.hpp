@@ -43,10 +43,11 @@ std::ostream& operator<<(std::ostream& out, const ValueList& list);  // as in PU
 struct Mapping {
   Naming naming;
   Selection selection;
-  bool interfaces{true};     // ReportNetworkInterfaces
-  bool domain_state{false};  // ExtraStats "domain_state"
-  bool flows{true};          // Flows: what packet samples say, where there are some
-  std::size_t flow_top{5};   // FlowTop: peers, and services, of a vNIC
+  bool interfaces{true};       // ReportNetworkInterfaces
+  bool domain_state{false};    // ExtraStats "domain_state"
+  bool flows{true};            // Flows: what packet samples say, where there are some
+  std::size_t flow_top{5};     // FlowTop: peers, and services, of a vNIC
+  bool flow_addresses{false};  // FlowAddresses: peers that are neither VMs nor named networks too
 };
 
 class FlowIndex;

@@ -180,7 +180,7 @@ class Values(unittest.TestCase):
     def test_packet_samples_and_another_host(self):
         world = World(self)
         world.publish(1.0, "flows")
-        world.start('Domain "web"\nInterfaceDevice "web:vnet1"')
+        world.start('Domain "web"\nInterfaceDevice "web:vnet1"\nFlowAddresses true')
         mac = "52:54:00:00:00:01"
         until(lambda: len(world.files().get(f"web/vmtraffic/if_octets-{mac}:sampled", [])) >= 4
               and len(world.files().get(f"web/vmtraffic-hv-2/if_octets-{mac}", [])) >= 4, 15, "four rows each")

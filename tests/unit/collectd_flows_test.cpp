@@ -21,8 +21,11 @@ const std::string kOff = "52:54:00:00:00:03";
 using Lines = std::vector<std::string>;
 using Derive = std::int64_t;
 
+// All that there can be.
+const Mapping kEverything{.naming = {}, .selection = {}, .flow_addresses = true};
+
 // The lists that packet samples gave; not the exact counters'.
-std::vector<ValueList> flow_values(const SnapshotContent& content, const Mapping& mapping = {}) {
+std::vector<ValueList> flow_values(const SnapshotContent& content, const Mapping& mapping = kEverything) {
   const auto snapshot = make_snapshot(content);
   auto lists = to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, kTime);
   Mapping exact = mapping;
@@ -85,6 +88,24 @@ Lines joined(Lines a, const Lines& b) {
 
 TEST(FlowValues, AllThatSamplesSayOfAVnic) { EXPECT_EQ(lines(flow_values(snapshot_with_flows()), kWeb), joined(kAllOfWeb, kTopOfWeb)); }
 
+// Strangers choose addresses and the ports of clients, and each would be a series for ever.
+TEST(FlowValues, WhatStrangersChooseMakesNoSeriesUnlessAskedFor) {
+  SnapshotContent content = snapshot_with_flows();
+  std::vector<ConversationSums>& peers = content.flows->conversations;
+  peers.insert(peers.begin(), 5, peers[0]);
+  for (std::uint8_t i = 0; i < 5; ++i) peers[i].address = {198, 51, 100, i};
+  std::vector<ServiceFlowSums>& services = content.flows->services;
+  services.insert(services.begin(), 5, services[0]);
+  for (std::uint16_t i = 0; i < 5; ++i) services[i].port = static_cast<std::uint16_t>(32768 + 8191 * i);
+  services[4].port = 32767;
+  Lines expected{"if_octets service:tcp:32767 18000000 190000000", "if_packets service:tcp:32767 90000 190000"};
+  for (const std::string& line : kTopOfWeb) {
+    if (line.find(" address:") == std::string::npos) expected.push_back(line);
+  }
+  EXPECT_EQ(lines(flow_values(content, {}), kWeb), joined(kAllOfWeb, expected)) << "the next ones come up";
+  EXPECT_EQ(of_kind(content, kEverything, "address:").size(), 5U);
+}
+
 // Nobody's samples tell what the third sent: not zero. Its one conversation has five recent samples, too few.
 TEST(FlowValues, ADirectionThatNobodySamplesIsLeftOut) {
   const auto lists = flow_values(snapshot_with_flows());
@@ -123,7 +144,7 @@ TEST(FlowValues, AWholeListAndWhoThePeerIs) {
 
 TEST(FlowValues, TheTopIsBoundedAndMayBeNothing) {
   const SnapshotContent content = snapshot_with_flows();
-  Mapping mapping;
+  Mapping mapping = kEverything;
   mapping.flow_top = 0;
   EXPECT_EQ(lines(flow_values(content, mapping), kWeb), kAllOfWeb);
   mapping.flow_top = 1;
@@ -158,9 +179,9 @@ TEST(FlowValues, AScanShowsNowhere) {
   }
   rows.insert(rows.end(), content.flows->conversations.begin(), content.flows->conversations.end());
   content.flows->conversations = rows;
-  EXPECT_EQ(of_kind(content, {}, "address:"), Lines{"if_octets address:192.0.2.9 12000000 140000000"});
+  EXPECT_EQ(of_kind(content, kEverything, "address:"), Lines{"if_octets address:192.0.2.9 12000000 140000000"});
   for (ConversationSums& row : content.flows->conversations) row.tx = flow_sums(20, 100, 1500);
-  EXPECT_EQ(of_kind(content, {}, "address:"),
+  EXPECT_EQ(of_kind(content, kEverything, "address:"),
             (Lines{"if_octets address:10.0.0.1 0 3000000", "if_octets address:10.0.0.2 0 3000000", "if_octets address:10.0.0.3 0 3000000",
                    "if_octets address:10.0.0.4 0 3000000", "if_octets address:10.0.0.5 0 3000000"}));
 }
