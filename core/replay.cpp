@@ -112,6 +112,7 @@ ProbeHealth Reader::sflow_health() const {
 
 std::vector<std::byte> Reader::snapshot(const PacketFile& file, const std::string& host) {
   intake_.tick(now_, {});
+  intake_.settle();
   const SflowIntake* const intakes[] = {&intake_};
   SflowView view = sflow_view(intakes, totals_, now_, config_.sflow.top);
   SnapshotContent content;

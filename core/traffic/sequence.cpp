@@ -1,6 +1,7 @@
 #include "core/traffic/sequence.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace vmtraffic {
 namespace {
@@ -24,7 +25,8 @@ SequenceCounts& SequenceCounts::operator+=(const SequenceCounts& other) {
 void SequenceTracker::begin(std::uint32_t sequence) {
   began_ = true;
   highest_ = first_ = sequence;
-  span_ = 1;
+  span_ = young_span_ = recent_span_ = 1;
+  young_missing_ = older_missing_ = 0;  // nobody waits for them any longer
   seen_.reset();
   seen_.set(sequence % kWindow);
   ++counts_.received;
@@ -51,8 +53,11 @@ SequenceTracker::Arrival SequenceTracker::take(std::uint32_t sequence, bool rest
     }
     seen_.set(sequence % kWindow);
     counts_.lost += ahead - 1;
+    young_missing_ += ahead - 1;
     ++counts_.received;
     span_ += ahead;
+    young_span_ += ahead;
+    recent_span_ += ahead;
     highest_ = sequence;
     return Arrival::kNew;
   }
@@ -61,11 +66,25 @@ SequenceTracker::Arrival SequenceTracker::take(std::uint32_t sequence, bool rest
     return Arrival::kDuplicate;
   }
   seen_.set(sequence % kWindow);
-  // Before the first number that we saw nothing was counted as lost.
-  if (behind < span_) --counts_.lost;
+  // Before the first number that we saw nothing was counted as lost; what is settled stays.
+  if (behind < recent_span_) {
+    --counts_.lost;
+    --(behind < young_span_ ? young_missing_ : older_missing_);
+  }
   ++counts_.received;
   ++counts_.late;
   return Arrival::kLate;
+}
+
+void SequenceTracker::settle() {
+  older_missing_ = std::exchange(young_missing_, 0);
+  recent_span_ = std::exchange(young_span_, 0);
+}
+
+SequenceCounts SequenceTracker::settled() const {
+  SequenceCounts out = counts_;
+  out.lost -= young_missing_ + older_missing_;
+  return out;
 }
 
 bool SequenceTracker::is_missing(std::uint32_t sequence) const {

@@ -1,6 +1,8 @@
 // One stream of sequence numbers, as sFlow agents and data sources count them: what was lost, came late, came twice, began anew. Pure.
 //
-// Exact as long as nothing comes later than kWindow numbers after its place: a number that is missing counts as lost until it comes.
+// Exact as long as nothing comes later than kWindow numbers after its place: a number that is missing counts as lost until it comes. What
+// is published must not go back: for that there is settled(), which counts a number once it has been missing for a while, and then for
+// good.
 #pragma once
 
 #include <array>
@@ -13,7 +15,7 @@ namespace vmtraffic {
 
 struct SequenceCounts {
   std::uint64_t received{0};    // each number once
-  std::uint64_t lost{0};        // numbers passed over that have not come
+  std::uint64_t lost{0};        // numbers passed over that have not come (see SequenceTracker::settle())
   std::uint64_t late{0};        // came after a higher one
   std::uint64_t duplicates{0};  // came again: not to be used
   std::uint64_t restarts{0};    // the sender began anew
@@ -39,14 +41,22 @@ class SequenceTracker {
 
   const SequenceCounts& counts() const { return counts_; }
 
+  // To be called from time to time: what was missing at the call before, and still is, will not come.
+  void settle();
+  // counts() without the losses that are too young to be believed. None of its figures ever goes back.
+  SequenceCounts settled() const;
+
  private:
   void begin(std::uint32_t sequence);
 
   bool began_{false};
   std::uint32_t highest_{0};
-  std::uint32_t first_{0};     // where counting began: what is before it was not lost
-  std::uint64_t span_{0};      // numbers from first_ to highest_, 64 bits wide: it does not wrap
-  std::bitset<kWindow> seen_;  // by number modulo kWindow, for the last kWindow numbers up to highest_
+  std::uint32_t first_{0};  // where counting began: what is before it was not lost
+  std::uint64_t span_{0};   // numbers from first_ to highest_, 64 bits wide: it does not wrap
+  // Of them those that came into sight since the last settle(), and since the one before; and how many of them are missing.
+  std::uint64_t young_span_{0}, recent_span_{0};
+  std::uint64_t young_missing_{0}, older_missing_{0};  // the second: of those between the two calls
+  std::bitset<kWindow> seen_;                          // by number modulo kWindow, for the last kWindow numbers up to highest_
   SequenceCounts counts_;
 };
 
@@ -67,6 +77,8 @@ class DatagramTracker {
 
   std::uint32_t uptime_ms() const { return uptime_ms_; }  // with the highest number
   const SequenceCounts& counts() const { return numbers_.counts(); }
+  void settle() { numbers_.settle(); }
+  SequenceCounts settled() const { return numbers_.settled(); }
 
  private:
   bool is_of_another_life(std::uint32_t sequence, std::uint32_t uptime_ms, Nanoseconds now) const;

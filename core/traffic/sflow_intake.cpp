@@ -375,9 +375,18 @@ void SflowIntake::sample(Agent& agent, const sflow::DiscardedPacket& sample, Nan
 
 void SflowIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   ledger_.tick(now, totals);
+  settle();
   for (const auto& [address, host] : hosts_) host->tick(now);
   forget_agents(now);
   index_hosts();
+}
+
+void SflowIntake::settle() {
+  for (const auto& agent : places_) {
+    if (agent == nullptr) continue;
+    agent->datagrams.settle();
+    for (const auto& [key, source] : agent->sources) source->sequence.settle();
+  }
 }
 
 // Of a MAC that two hosts have (a migration's two ends) the one that comes later in order has the samples of switches in between.
@@ -427,7 +436,7 @@ std::vector<AgentStatus> SflowIntake::agents() const {
   for (const auto& agent : places_) {
     AgentStatus& s = out.emplace_back();
     if (agent == nullptr) continue;
-    const SequenceCounts& d = agent->datagrams.counts();
+    const SequenceCounts d = agent->datagrams.settled();
     s.address = agent->address.text();
     s.sub_agent = agent->sub_agent;
     s.sender = agent->sender.text();
@@ -444,7 +453,7 @@ std::vector<AgentStatus> SflowIntake::agents() const {
     s.restarts = d.restarts;
     SequenceCounts samples = agent->samples_before;
     for (const auto& [key, source] : agent->sources) {
-      if (key.kind == kFlow) samples += source->sequence.counts();
+      if (key.kind == kFlow) samples += source->sequence.settled();
     }
     s.stated_rate = agent->stated_rate;
     s.samples = agent->samples;
@@ -465,7 +474,7 @@ std::vector<std::pair<std::string, std::uint64_t>> SflowIntake::counters() const
   std::uint64_t lost = lost_, restarts = restarts_;
   for (const auto& agent : places_) {
     if (agent == nullptr) continue;
-    lost += agent->datagrams.counts().lost;
+    lost += agent->datagrams.settled().lost;
     restarts += agent->datagrams.counts().restarts;
   }
   const FlowCounts& flows = ledger_.counts();

@@ -57,6 +57,10 @@ class SflowIntake {
   void tick(Nanoseconds now, std::span<const VnicTotals> totals);
 
   const FlowLedger& ledger() const { return ledger_; }
+  // What was missing at the call before, and still is, counts as lost from now on, and for good. tick() does so too. At a recording's end,
+  // where nothing comes any more, once more after the last tick.
+  void settle();
+
   // One of each agent and sub-agent, by the numbers that the ledger's elections name, from 1: entry n - 1.
   std::vector<AgentStatus> agents() const;
   // Hosts that agents describe, by their agents' addresses.

@@ -168,6 +168,8 @@ std::vector<VnicFlowSums> published(const std::vector<Bytes>& datagrams, const s
   const IpAddress here = *IpAddress::parse("127.0.0.1");
   for (const Bytes& datagram : datagrams) intake.take(datagram, here, true, now += kBetween);
   const std::array<const FlowLedger*, 1> ledgers{&intake.ledger()};
+  intake.settle();
+  intake.settle();
   agent = intake.agents().at(0);
   return flow_rows(ledgers, {}, now, {}).vnics;
 }

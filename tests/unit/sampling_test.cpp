@@ -29,6 +29,29 @@ TEST(Sequence, CountsWhatIsMissingUntilItComes) {
   EXPECT_EQ(t.counts(), (SequenceCounts{.received = 4, .lost = 1, .late = 1, .duplicates = 2}));
 }
 
+// A manager that subtracts one reading from the next must not be shown a counter that goes back.
+TEST(Sequence, WhatIsSettledNeverGoesBack) {
+  SequenceTracker t;
+  t.take(1);
+  t.take(4);
+  EXPECT_EQ(t.settled(), (SequenceCounts{.received = 2})) << "2 and 3 may still come";
+  t.settle();
+  t.take(6);
+  EXPECT_EQ(t.take(3), Arrival::kLate);
+  EXPECT_EQ(t.settled(), (SequenceCounts{.received = 4, .late = 1}));
+  t.settle();
+  EXPECT_EQ(t.settled(), (SequenceCounts{.received = 4, .lost = 1, .late = 1})) << "2";
+  EXPECT_EQ(t.take(5), Arrival::kLate) << "passed over in the period before this one";
+  EXPECT_EQ(t.take(2), Arrival::kLate) << "later than anybody waits";
+  t.take(9);
+  t.settle();
+  t.settle();
+  EXPECT_EQ(t.settled(), (SequenceCounts{.received = 7, .lost = 3, .late = 3})) << "2, which came after all, 7 and 8";
+  t.take(12);
+  EXPECT_EQ(t.take(1, true), Arrival::kRestart);
+  EXPECT_EQ(t.settled(), (SequenceCounts{.received = 9, .lost = 5, .late = 3, .restarts = 1})) << "nobody waits for another life's";
+}
+
 TEST(Sequence, GoesOnOverTheEndOfItsRange) {
   SequenceTracker t;
   t.take(0xFFFF'FFFE);
@@ -72,8 +95,19 @@ TEST(Sequence, IsExactUnderLossDoublingAndReordering) {
   for (std::size_t i = 1; i + 101 < sent.size(); i += 100)
     std::shuffle(sent.begin() + static_cast<long>(i), sent.begin() + static_cast<long>(i) + 100, random);
   SequenceTracker t;
-  for (const std::uint32_t n : sent) t.take(n);
+  std::size_t taken = 0;
+  std::uint64_t settled = 0;
+  for (const std::uint32_t n : sent) {
+    t.take(n);
+    // So seldom that none of those that are overtaken comes too late, and in the midst of them.
+    if (++taken % 150 == 0) t.settle();
+    EXPECT_GE(t.settled().lost, settled);
+    settled = t.settled().lost;
+  }
   EXPECT_EQ(t.counts().lost, lost);
+  t.settle();
+  t.settle();
+  EXPECT_EQ(t.settled(), t.counts());
   EXPECT_EQ(t.counts().duplicates, doubled);
   EXPECT_EQ(t.counts().received, last + 1 - lost);
   EXPECT_EQ(t.counts().restarts, 0U);

@@ -28,6 +28,11 @@ class SflowIntakeTest : public testing::Test {
   void give(const Bytes& datagram, bool here = true, const IpAddress& sender = kLoopback) {
     intake_->take(datagram.octets(), sender, here, now_);
   }
+  // Two ticks later, when what is missing is believed to be lost.
+  void settle() {
+    intake_->tick(now_, {});
+    intake_->tick(now_, {});
+  }
   std::map<std::string, std::uint64_t> counters(const std::vector<std::string>& names) const {
     std::map<std::string, std::uint64_t> out;
     for (const auto& [name, value] : intake_->counters()) {
@@ -107,6 +112,7 @@ TEST_F(SflowIntakeTest, CountsGapsAndUsesLateDatagramsAndNothingOfADuplicate) {
   std::vector<Bytes> datagrams;
   for (int i = 0; i < 6; ++i) datagrams.push_back(agent_.next());
   for (const std::size_t i : {0U, 1U, 1U, 5U, 2U, 5U, 2U}) give(datagrams[i]);
+  settle();
   AgentStatus expected = well(4);
   expected.lost = expected.samples_lost = 2;
   expected.late = 1;
@@ -117,6 +123,32 @@ TEST_F(SflowIntakeTest, CountsGapsAndUsesLateDatagramsAndNothingOfADuplicate) {
   EXPECT_NEAR(sent(0).packets, 420, 20) << "six hundred packets were, of which four samples tell";
   EXPECT_EQ(counters({"datagrams_lost", "datagrams_duplicate", "datagrams", "flow_samples"}),
             (Counters{{"datagrams_lost", 2}, {"datagrams_duplicate", 3}, {"datagrams", 7}, {"flow_samples", 4}}));
+}
+
+// As SNMP's Counter64 and a check's perfdata show them.
+TEST_F(SflowIntakeTest, LossesThatWerePublishedAreNeverTakenBack) {
+  using Losses = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+  const auto published = [&] {
+    const AgentStatus s = intake_->agents()[0];
+    return Losses{s.lost, s.samples_lost, counters({"datagrams_lost"})["datagrams_lost"]};
+  };
+  std::vector<Bytes> datagrams;
+  for (int i = 0; i < 6; ++i) datagrams.push_back(agent_.next());
+  give(datagrams[0]);
+  give(datagrams[3]);
+  intake_->tick(now_, {});
+  EXPECT_EQ(published(), (Losses{0, 0, 0}));
+  give(datagrams[2]);
+  intake_->tick(now_, {});
+  EXPECT_EQ(published(), (Losses{1, 1, 1}));
+  give(datagrams[1]);
+  EXPECT_EQ(published(), (Losses{1, 1, 1})) << "came after all";
+  give(datagrams[5]);
+  settle();
+  EXPECT_EQ(published(), (Losses{2, 2, 2}));
+  now_ += 3601 * kSecond;
+  intake_->tick(now_, {});
+  EXPECT_EQ(counters({"datagrams_lost", "agents"}), (Counters{{"datagrams_lost", 2}, {"agents", 0}}));
 }
 
 TEST_F(SflowIntakeTest, ARestartSoonAfterTheStartSwallowsNothing) {
@@ -147,6 +179,7 @@ TEST_F(SflowIntakeTest, GapsOfSamplesAreCountedForEachDataSource) {
   };
   give(agent_.datagram({from(3, 1), from(4, 500), from(3, 2)}));
   give(agent_.datagram({from(3, 5), from(4, 501)}));
+  settle();
   AgentStatus expected = well(2);
   expected.samples = 5;
   expected.samples_lost = 2;
@@ -298,7 +331,12 @@ TEST_F(SflowIntakeTest, ALongStreamOverABadNetwork) {
   }
   for (std::size_t i = 1; i + 21 < arriving.size(); i += 20)
     std::shuffle(arriving.begin() + static_cast<long>(i), arriving.begin() + static_cast<long>(i) + 20, random);
-  for (const Bytes& datagram : arriving) now_ += kSecond / 100, give(datagram);
+  for (const Bytes& datagram : arriving) {
+    now_ += kSecond / 100;
+    give(datagram);
+    if (now_ % (10 * kSecond) == 0) intake_->tick(now_, {});
+  }
+  settle();
   const AgentStatus s = intake_->agents()[0];
   EXPECT_EQ(s.datagrams, last + 1 - lost);
   EXPECT_EQ(s.lost, lost);

@@ -287,6 +287,7 @@ TEST_F(SflowListenerTest, WhatTheKernelDroppedIsCounted) {
     return c.at("received") + c.at("kernel_drops") == sent;
   }));
   EXPECT_GT(counters({"kernel_drops"})["kernel_drops"], 250U);
+  listener_->tick(system_clock().boottime(), {});
   const SflowView view = listener_->tick(system_clock().boottime(), {});
   ASSERT_EQ(view.agents.size(), 1U);
   EXPECT_EQ(view.agents[0].lost, counters({"kernel_drops"})["kernel_drops"]) << "and its numbers say the same";
