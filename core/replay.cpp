@@ -11,6 +11,7 @@
 #include "core/sampler.hpp"
 #include "core/snapshot/writer.hpp"
 #include "core/text.hpp"
+#include "core/traffic/recent_growth.hpp"
 #include "core/traffic/sflow_view.hpp"
 
 namespace vmtraffic {
@@ -105,8 +106,9 @@ ProbeHealth Reader::sflow_health() const {
                      .since_boottime = first_,
                      .last_ok_boottime = now_,
                      .counters = intake_.counters()};
-  if (flows.packets > 0)
-    health.counters.emplace_back("unattributed_ppm", static_cast<std::uint64_t>(flows.unattributed_packets / flows.packets * 1e6));
+  // Of one window, which has no period before it.
+  if (const auto ppm = UnattributedShare(kForEver).ppm(flows.packets, flows.unattributed_packets))
+    health.counters.emplace_back("unattributed_ppm", *ppm);
   return health;
 }
 

@@ -12,13 +12,13 @@
 #include <utility>
 
 #include "core/probes/sflow_socket.hpp"
+#include "core/traffic/recent_growth.hpp"
 
 namespace vmtraffic {
 namespace {
 
 constexpr int kLook_ms = 200;                            // how often a thread looks for what it was not woken for
 constexpr Nanoseconds kOwnAddressesLast = 60 * kSecond;  // the host's addresses change seldom
-constexpr std::uint64_t kPartsPerMillion = 1'000'000;
 
 }  // namespace
 
@@ -47,7 +47,8 @@ struct SflowListener::Shard {
 };
 
 struct SflowListener::State {
-  explicit State(SflowListenerOptions o) : options(std::move(o)), wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  explicit State(SflowListenerOptions o)
+      : options(std::move(o)), wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), unattributed(options.intake.limits.period) {
     for (std::uint32_t i = 0; i < options.threads; ++i) {
       shards.push_back(std::make_unique<Shard>(options.intake));
       shards.back()->sockets.resize(options.listen.size());
@@ -69,6 +70,7 @@ struct SflowListener::State {
   mutable std::mutex mutex;  // of what follows
   ProbeHealth health;
   bool settled{false};
+  UnattributedShare unattributed;
   Complaints complaints;
 
   void run_guarded(Shard& shard, bool leads) noexcept;
@@ -282,7 +284,8 @@ ProbeHealth SflowListener::health() const {
   out.counters = {
       {"received", received}, {"kernel_drops", kernel_drops}, {"senders_denied", denied}, {"oversized", oversized}, {"failures", failures}};
   out.counters.insert(out.counters.end(), sum.begin(), sum.end());
-  if (packets > 0) out.counters.emplace_back("unattributed_ppm", static_cast<std::uint64_t>(unattributed / packets * kPartsPerMillion));
+  const std::lock_guard lock(state_->mutex);
+  if (const auto ppm = state_->unattributed.ppm(packets, unattributed)) out.counters.emplace_back("unattributed_ppm", *ppm);
   return out;
 }
 
@@ -296,10 +299,17 @@ void SflowListener::set_inventory(const Inventory& inventory, std::span<const st
 SflowView SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   std::vector<std::unique_lock<std::mutex>> locks;  // always in this order
   std::vector<const SflowIntake*> intakes;
+  double packets = 0, unattributed = 0;
   for (const auto& shard : state_->shards) {
     locks.emplace_back(shard->mutex);
     shard->intake.tick(now, totals);
     intakes.push_back(&shard->intake);
+    packets += shard->intake.ledger().counts().packets;
+    unattributed += shard->intake.ledger().counts().unattributed_packets;
+  }
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->unattributed.tick(now, packets, unattributed);
   }
   return sflow_view(intakes, totals, now, state_->options.top);
 }

@@ -9,6 +9,7 @@
 
 #include "core/traffic/estimate.hpp"
 #include "core/traffic/heavy_table.hpp"
+#include "core/traffic/recent_growth.hpp"
 #include "core/traffic/sampling_rate.hpp"
 #include "core/traffic/sequence.hpp"
 
@@ -171,6 +172,46 @@ TEST(Datagrams, AReceiverThatWasHeldSeesNoRestart) {
   for (std::uint32_t n = 2; n <= 60; ++n) EXPECT_EQ(t.take(n, 1000 * n, now), Arrival::kNew);
   EXPECT_EQ(t.take(59, 59'000, now), Arrival::kDuplicate);
   EXPECT_EQ(t.counts(), (SequenceCounts{.received = 60, .duplicates = 1}));
+}
+
+TEST(RecentGrowth, CoversThePeriodThatRunsAndTheOneBefore) {
+  using Readings = RecentGrowth<1>::Readings;
+  RecentGrowth<1> growth(60 * kSecond);
+  EXPECT_EQ(growth.of({5}), Readings{5}) << "before the first tick all is lately";
+  growth.tick(1000 * kSecond, {5});
+  growth.tick(1050 * kSecond, {7});
+  EXPECT_EQ(growth.of({8}), Readings{8});
+  growth.tick(1060 * kSecond, {8});
+  EXPECT_EQ(growth.of({9}), Readings{9});
+  growth.tick(1120 * kSecond, {9});
+  EXPECT_EQ(growth.of({10}), Readings{2}) << "since the second period began";
+  growth.tick(1500 * kSecond, {10});
+  EXPECT_EQ(growth.of({10}), Readings{1}) << "a period that no tick ended is as long as it was";
+  growth.tick(1560 * kSecond, {10});
+  EXPECT_EQ(growth.of({10}), Readings{0});
+}
+
+// A switch that is plugged in another way is seen at once, however long all went well before, and its repair too.
+TEST(UnattributedShare, IsThatOfTheLastTwoPeriods) {
+  using Ppm = std::optional<std::uint64_t>;
+  UnattributedShare share(60 * kSecond);
+  Nanoseconds now = 1000 * kSecond;
+  EXPECT_EQ(share.ppm(0, 0), std::nullopt) << "nothing was sampled yet";
+  double packets = 0, without = 0;
+  const auto minute = [&](double more, double more_without) {
+    share.tick(now, packets, without);
+    now += 60 * kSecond;
+    packets += more;
+    without += more_without;
+    return share.ppm(packets, without);
+  };
+  for (int m = 0; m < 1440; ++m) EXPECT_EQ(minute(1000, 0), Ppm(0));
+  EXPECT_EQ(minute(1000, 1000), Ppm(500'000));
+  EXPECT_EQ(minute(1000, 1000), Ppm(1'000'000));
+  EXPECT_EQ(minute(3000, 0), Ppm(250'000));
+  EXPECT_EQ(minute(3000, 0), Ppm(0));
+  EXPECT_EQ(minute(0, 0), Ppm(0));
+  EXPECT_EQ(minute(0, 0), Ppm(0)) << "nothing was sampled lately";
 }
 
 TEST(SamplingRate, APoolThatBeginsAnewIsNotReordering) {

@@ -146,6 +146,30 @@ TEST_F(SflowListenerTest, ReceivesOnBothVersionsOfIp) {
   EXPECT_EQ(log_, std::vector{"sFlow: listening on UDP port " + std::to_string(options_.port)});
 }
 
+TEST_F(SflowListenerTest, TheUnattributedShareIsThatOfTheLastTwoPeriods) {
+  options_.threads = 2;
+  start();
+  const UdpSocket socket(kLoopback4);
+  TestAgent agent;
+  std::uint64_t sent = 0;
+  Nanoseconds now = system_clock().boottime();
+  // Sends, gives the share and begins a new period.
+  const auto share = [&](const Bytes& datagram) {
+    socket.send(options_.port, datagram);
+    EXPECT_TRUE(received(++sent));
+    EXPECT_TRUE(wait([&] { return counters({"flow_samples"}) == Counters{{"flow_samples", sent}}; }));
+    const std::uint64_t ppm = counters({"unattributed_ppm"}).at("unattributed_ppm");
+    listener_->tick(now, {});
+    now += 60 * kSecond;
+    return ppm;
+  };
+  const auto nobodys = [&] { return agent.datagram({agent.flow(50, 51, {header_record(tcp_frame({.from = 0x525400000077}))})}); };
+  std::vector<std::uint64_t> seen;
+  for (int i = 0; i < 3; ++i) seen.push_back(share(nobodys()));
+  for (int i = 0; i < 3; ++i) seen.push_back(share(agent.next()));
+  EXPECT_EQ(seen, (std::vector<std::uint64_t>{1'000'000, 1'000'000, 1'000'000, 500'000, 0, 0}));
+}
+
 TEST_F(SflowListenerTest, WhoIsNotAllowedIsCountedAndNotHeard) {
   options_.allow = {*IpNetwork::parse("127.0.0.2")};
   start();
