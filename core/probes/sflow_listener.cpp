@@ -20,6 +20,42 @@ namespace {
 constexpr int kLook_ms = 200;                            // how often a thread looks for what it was not woken for
 constexpr Nanoseconds kOwnAddressesLast = 60 * kSecond;  // the host's addresses change seldom
 
+// Totals of all threads, of which only the growth is published.
+struct Totals {
+  double packets{0}, unattributed{0};
+  enum Refusal : std::uint8_t { kAgents, kDataSources, kHosts, kGuests, kRefusalCount };
+  using Refused = RecentGrowth<kRefusalCount>;
+  Refused::Readings refused{};
+
+  void add(const SflowIntake& intake) {
+    packets += intake.ledger().counts().packets;
+    unattributed += intake.ledger().counts().unattributed_packets;
+    const SflowRefusals r = intake.refused();
+    refused[kAgents] += static_cast<double>(r.agents);
+    refused[kDataSources] += static_cast<double>(r.data_sources);
+    refused[kHosts] += static_cast<double>(r.hosts);
+    refused[kGuests] += static_cast<double>(r.guests);
+  }
+};
+
+// What there was no room for, and what to do; empty: there was for all.
+std::string complaint_of(const Totals::Refused::Readings& refused, const SflowIntakeOptions& options) {
+  std::vector<std::string> what;
+  if (refused[Totals::kAgents] > 0) what.push_back(fmt::format("more than {} agents", options.max_agents));
+  if (refused[Totals::kDataSources] > 0)
+    what.push_back(
+        fmt::format("more than {} data sources, or {} of one agent", options.max_data_sources, options.max_data_sources_per_agent));
+  if (refused[Totals::kHosts] > 0) what.push_back(fmt::format("more than {} hosts", options.max_hosts));
+  if (refused[Totals::kGuests] > 0)
+    what.push_back(
+        fmt::format("more than {} vNICs of other hosts, or more VMs or ports than are kept of one", options.max_described_vnics));
+  if (what.empty()) return {};
+  return fmt::format(
+      "{} send to one thread, and what is beyond is not counted: name those that matter in 'allow' or 'agents' under [sflow], or set more "
+      "'threads'",
+      fmt::join(what, ", "));
+}
+
 }  // namespace
 
 // One thread's own.
@@ -48,7 +84,10 @@ struct SflowListener::Shard {
 
 struct SflowListener::State {
   explicit State(SflowListenerOptions o)
-      : options(std::move(o)), wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), unattributed(options.intake.limits.period) {
+      : options(std::move(o)),
+        wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        unattributed(options.intake.limits.period),
+        turned_away(options.intake.limits.period) {
     for (std::uint32_t i = 0; i < options.threads; ++i) {
       shards.push_back(std::make_unique<Shard>(options.intake));
       shards.back()->sockets.resize(options.listen.size());
@@ -70,7 +109,10 @@ struct SflowListener::State {
   mutable std::mutex mutex;  // of what follows
   ProbeHealth health;
   bool settled{false};
+  bool listening{false};  // wherever it is to
   UnattributedShare unattributed;
+  Totals::Refused turned_away;
+  std::string no_room;  // see complaint_of()
   Complaints complaints;
 
   void run_guarded(Shard& shard, bool leads) noexcept;
@@ -78,6 +120,7 @@ struct SflowListener::State {
   void complain(Shard& shard, const char* fault) noexcept;
   void open_sockets();
   void judge();
+  void take(Nanoseconds now, const Totals& totals);
   void read_own_addresses(Shard& shard) const;
   bool sent_here(const Shard& shard, const IpAddress& sender) const;
   void receive(Shard& shard, Shard::Socket& socket, DatagramBatch& batch);
@@ -113,7 +156,18 @@ void SflowListener::State::open_sockets() {
   judge();
 }
 
-// Which addresses are open makes the probe's health.
+void SflowListener::State::take(Nanoseconds now, const Totals& totals) {
+  {
+    const std::lock_guard lock(mutex);
+    unattributed.tick(now, totals.packets, totals.unattributed);
+    turned_away.tick(now, totals.refused);
+    no_room = complaint_of(turned_away.of(totals.refused), options.intake);
+    if (!settled) return;
+  }
+  judge();
+}
+
+// Which addresses are open, and whether there was room for all that came, makes the probe's health.
 void SflowListener::State::judge() {
   const std::lock_guard lock(mutex);
   std::size_t open = 0;
@@ -125,17 +179,19 @@ void SflowListener::State::judge() {
     const bool missed = !options.listen[a].is_loopback() || options.listen.size() == 1;
     if (socket.refused && first.empty() && (missed || socket.refused->code != ErrorCode::kUnavailable)) first = socket.refused->text;
   }
-  const HealthState now = first.empty() && open > 0 ? HealthState::kUp : open > 0 ? HealthState::kDegraded : HealthState::kDown;
+  const std::string fault = fmt::format("{}{}{}", first, first.empty() || no_room.empty() ? "" : "; ", no_room);
+  const HealthState now = open == 0 ? HealthState::kDown : fault.empty() ? HealthState::kUp : HealthState::kDegraded;
   const Nanoseconds moment = options.clock.boottime();
   if (now != health.state) health.since_boottime = moment;
-  const bool was_up = health.state == HealthState::kUp;
+  const bool listened = std::exchange(listening, first.empty() && open > 0);
   health.state = now;
-  health.message = first;
+  health.message = fault;
   if (now != HealthState::kDown) health.last_ok_boottime = moment;
   settled = true;
   if (!options.log) return;
   if (!first.empty() && complaints.due("listen", first, moment)) options.log(LogLevel::kWarning, "sFlow: " + first);
-  if (now == HealthState::kUp && !was_up) {
+  if (!no_room.empty() && complaints.due("no room", no_room, moment)) options.log(LogLevel::kWarning, "sFlow: " + no_room);
+  if (listening && !listened) {
     const bool again = complaints.over("listen");
     options.log(LogLevel::kNotice, fmt::format("sFlow: listening on UDP port {}{}", options.port, again ? " again" : ""));
   }
@@ -266,15 +322,14 @@ ProbeHealth SflowListener::health() const {
     out = state_->health;
   }
   std::vector<std::pair<std::string, std::uint64_t>> sum;
-  double packets = 0, unattributed = 0;
+  Totals totals;
   std::uint64_t kernel_drops = 0, denied = 0, oversized = 0, failures = 0, received = 0;
   for (const auto& shard : state_->shards) {
     const std::lock_guard lock(shard->mutex);
     auto counters = shard->intake.counters();
     for (std::size_t i = 0; i < sum.size(); ++i) counters[i].second += sum[i].second;
     sum = std::move(counters);
-    packets += shard->intake.ledger().counts().packets;
-    unattributed += shard->intake.ledger().counts().unattributed_packets;
+    totals.add(shard->intake);
     kernel_drops += shard->kernel_drops;
     denied += shard->denied;
     oversized += shard->oversized;
@@ -285,7 +340,7 @@ ProbeHealth SflowListener::health() const {
       {"received", received}, {"kernel_drops", kernel_drops}, {"senders_denied", denied}, {"oversized", oversized}, {"failures", failures}};
   out.counters.insert(out.counters.end(), sum.begin(), sum.end());
   const std::lock_guard lock(state_->mutex);
-  if (const auto ppm = state_->unattributed.ppm(packets, unattributed)) out.counters.emplace_back("unattributed_ppm", *ppm);
+  if (const auto ppm = state_->unattributed.ppm(totals.packets, totals.unattributed)) out.counters.emplace_back("unattributed_ppm", *ppm);
   return out;
 }
 
@@ -297,21 +352,21 @@ void SflowListener::set_inventory(const Inventory& inventory, std::span<const st
 }
 
 SflowView SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
-  std::vector<std::unique_lock<std::mutex>> locks;  // always in this order
-  std::vector<const SflowIntake*> intakes;
-  double packets = 0, unattributed = 0;
-  for (const auto& shard : state_->shards) {
-    locks.emplace_back(shard->mutex);
-    shard->intake.tick(now, totals);
-    intakes.push_back(&shard->intake);
-    packets += shard->intake.ledger().counts().packets;
-    unattributed += shard->intake.ledger().counts().unattributed_packets;
-  }
+  Totals sums;
+  SflowView view;
   {
-    const std::lock_guard lock(state_->mutex);
-    state_->unattributed.tick(now, packets, unattributed);
+    std::vector<std::unique_lock<std::mutex>> locks;  // always in this order
+    std::vector<const SflowIntake*> intakes;
+    for (const auto& shard : state_->shards) {
+      locks.emplace_back(shard->mutex);
+      shard->intake.tick(now, totals);
+      intakes.push_back(&shard->intake);
+      sums.add(shard->intake);
+    }
+    view = sflow_view(intakes, totals, now, state_->options.top);
   }
-  return sflow_view(intakes, totals, now, state_->options.top);
+  state_->take(now, sums);
+  return view;
 }
 
 std::vector<std::vector<std::string>> SflowListener::learnt_addresses() const {

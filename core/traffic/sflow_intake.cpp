@@ -417,7 +417,12 @@ void SflowIntake::forget_sources(Agent& agent, Nanoseconds now) {
 }
 
 void SflowIntake::forget_agents(Nanoseconds now) {
-  if (std::erase_if(hosts_, [&](const auto& entry) { return now - entry.second->last() > options_.forget_agent_after; }) > 0) indexed_ = 0;
+  const auto silent = [&](const auto& entry) {
+    if (now - entry.second->last() <= options_.forget_agent_after) return false;
+    guests_refused_ += entry.second->refused();
+    return true;
+  };
+  if (std::erase_if(hosts_, silent) > 0) indexed_ = 0;
   for (auto& agent : places_) {
     if (agent == nullptr) continue;
     forget_sources(*agent, now);
@@ -468,6 +473,12 @@ std::vector<AgentStatus> SflowIntake::agents() const {
   return out;
 }
 
+SflowRefusals SflowIntake::refused() const {
+  SflowRefusals out{.agents = agents_refused_, .data_sources = sources_refused_, .hosts = hosts_refused_, .guests = guests_refused_};
+  for (const auto& [address, host] : hosts_) out.guests += host->refused();
+  return out;
+}
+
 std::vector<std::pair<std::string, std::uint64_t>> SflowIntake::counters() const {
   std::vector<std::pair<std::string, std::uint64_t>> out;
   sflow::DecodeCounters::fields(decoded_, [&](std::string_view name, std::uint64_t value) { out.emplace_back(name, value); });
@@ -486,6 +497,7 @@ std::vector<std::pair<std::string, std::uint64_t>> SflowIntake::counters() const
                          {"agents_refused", agents_refused_},
                          {"hosts", hosts_.size()},
                          {"hosts_refused", hosts_refused_},
+                         {"guests_refused", refused().guests},
                          {"data_sources", sources_},
                          {"data_sources_refused", sources_refused_},
                          {"attributed_by_port", flows.by_port},

@@ -42,6 +42,13 @@ struct SflowIntakeOptions {
   std::uint32_t conversations_per_host{4096}, conversations_per_described_vnic{32};
 };
 
+// How often something was turned away because there was no room, by what it was.
+struct SflowRefusals {
+  std::uint64_t agents{0}, data_sources{0}, hosts{0};
+  std::uint64_t guests{0};  // VMs and ports of other hosts
+  friend bool operator==(const SflowRefusals&, const SflowRefusals&) = default;
+};
+
 class SflowIntake {
  public:
   explicit SflowIntake(SflowIntakeOptions options);
@@ -67,6 +74,7 @@ class SflowIntake {
   const std::map<IpAddress, std::unique_ptr<DescribedHost>>& hosts() const { return hosts_; }
   DescribedHost* host(const IpAddress& agent);  // null: none
   std::size_t agent_count() const { return agents_.size(); }
+  SflowRefusals refused() const;
   // For the snapshot's health.
   std::vector<std::pair<std::string, std::uint64_t>> counters() const;
   const sflow::DecodeCounters& decoded() const { return decoded_; }
@@ -110,7 +118,7 @@ class SflowIntake {
   std::uint64_t indexed_{0};                                        // what host_by_mac_ is made of, see index_hosts()
   sflow::DecodeCounters decoded_;
   std::uint64_t agents_denied_{0}, agents_refused_{0}, sources_refused_{0}, hosts_refused_{0}, duplicates_{0};
-  std::uint64_t lost_{0}, restarts_{0};  // of agents that were forgotten
+  std::uint64_t lost_{0}, restarts_{0}, guests_refused_{0};  // of agents and hosts that were forgotten
 };
 
 }  // namespace vmtraffic

@@ -69,7 +69,9 @@ void check_probes(const Snapshot& snapshot, const CollectorOptions& options, Nan
   if (snapshot.health_count() == 0) report.add(State::kUnknown, "no probe says how it is");
 }
 
-bool counts_losses(std::string_view counter) { return counter.ends_with("_dropped") || counter.ends_with("lost"); }
+bool counts_losses(std::string_view counter) {
+  return counter.ends_with("_dropped") || counter.ends_with("_refused") || counter.ends_with("lost");
+}
 
 // Losses and unattributed shares: counters of the probes, known by their names.
 void check_counters(const Snapshot& snapshot, const CollectorOptions& options, Report& report, std::vector<PerfValue>& perfdata) {

@@ -235,17 +235,24 @@ TEST_F(DescribedHostTest, OlderCountersAreNoNewBeginning) {
 TEST_F(DescribedHostTest, WhatIsDescribedIsBounded) {
   SflowIntakeOptions options;
   options.max_described_vnics = 2;
+  options.max_hosts = 1;
   SflowIntake intake(options);
   Agent agent(intake, kAgent, 100'000);
   agent.counters(0x0300'0001, {host_description("one", 1), adapters({{0, kWeb}, {0, kDb}})});
   agent.counters(0x0300'0002, {host_description("two", 2), adapters({{0, kOutside}})});
   intake.tick(kNow, {});
   EXPECT_EQ(intake.host(kAgent)->inventory()->domains.size(), 1U);
-  EXPECT_EQ(intake.host(kAgent)->refused(), 1U);
+  EXPECT_EQ(intake.refused(), (SflowRefusals{.guests = 1}));
+  Agent other(intake, kSwitch, 0);
+  for (int i = 0; i < 3; ++i) other.counters(0x0300'0001, {host_description("three", 3)});
+  EXPECT_EQ(intake.refused(), (SflowRefusals{.hosts = 3, .guests = 1}));
   agent.counters(0x0300'0001, {host_description("one", 1), adapters({{0, kWeb}})});  // makes room
   agent.counters(0x0300'0002, {host_description("two", 2), adapters({{0, kOutside}})});
   intake.tick(kNow, {});
   EXPECT_EQ(intake.host(kAgent)->inventory()->domains.size(), 2U);
+  intake.tick(kNow + 3601 * kSecond, {});
+  EXPECT_EQ(intake.hosts().size(), 0U);
+  EXPECT_EQ(intake.refused(), (SflowRefusals{.hosts = 3, .guests = 1})) << "a count of what happened stays";
 }
 
 // A sender elsewhere that names this host's agent as itself.

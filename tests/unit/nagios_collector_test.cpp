@@ -120,15 +120,17 @@ TEST_F(CheckVmCollector, Probes) {
 
 TEST_F(CheckVmCollector, LossesAndUnattributedShare) {
   ContentBuilder builder = healthy();
-  builder.content.health = {
-      probe("sflow", HealthState::kUp, "", 0, {{"datagrams_dropped", 12}, {"samples_lost", 3}, {"rx_unattributed_ppm", 12'345}})};
+  builder.content.health = {probe(
+      "sflow", HealthState::kUp, "", 0,
+      {{"datagrams_dropped", 12}, {"samples_lost", 3}, {"agents_refused", 2}, {"agents_denied", 9}, {"rx_unattributed_ppm", 12'345}})};
   write(builder);
   EXPECT_EQ(
       run({"--drops-warning", "10", "--drops-critical", "100", "--unattributed-critical", "1"}),
       outcome(State::kCritical,
               fmt::format(
-                  "VM_COLLECTOR CRITICAL: sflow leaves 1.23 % without a vNIC; 15 lost since the start: sflow datagrams_dropped 12, sflow "
-                  "samples_lost 3; {}; sflow up; {} | 'age'=3s;;;0 'sflow_datagrams_dropped'=12c 'sflow_samples_lost'=3c "
+                  "VM_COLLECTOR CRITICAL: sflow leaves 1.23 % without a vNIC; 17 lost since the start: sflow datagrams_dropped 12, sflow "
+                  "samples_lost 3, sflow agents_refused 2; {}; sflow up; {} | 'age'=3s;;;0 'sflow_datagrams_dropped'=12c "
+                  "'sflow_samples_lost'=3c 'sflow_agents_refused'=2c "
                   "'sflow_rx_unattributed'=1.234%;;1;0;100 'names_age_qemu:///system'=3s;;;0\n",
                   kPublished, kNames)));
   EXPECT_EQ(run({"--drops-warning", "10"}).state, State::kWarning);

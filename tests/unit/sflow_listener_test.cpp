@@ -170,6 +170,36 @@ TEST_F(SflowListenerTest, TheUnattributedShareIsThatOfTheLastTwoPeriods) {
   EXPECT_EQ(seen, (std::vector<std::uint64_t>{1'000'000, 1'000'000, 1'000'000, 500'000, 0, 0}));
 }
 
+TEST_F(SflowListenerTest, WhatThereIsNoRoomForIsSaidForAsLongAsItComes) {
+  options_.intake.max_agents = 1;
+  start();
+  const UdpSocket socket(kLoopback4);
+  TestAgent first, second{.sub_agent = 1};
+  Nanoseconds now = system_clock().boottime();
+  std::uint64_t sent = 0;
+  const auto after = [&](TestAgent& agent) {
+    socket.send(options_.port, agent.next());
+    EXPECT_TRUE(received(++sent));
+    EXPECT_TRUE(wait([&] { return counters({"datagrams"}) == Counters{{"datagrams", sent}}; }));
+    listener_->tick(now, {});
+    now += 30 * kSecond;
+    const ProbeHealth health = listener_->health();
+    return std::pair(health.state, health.message);
+  };
+  const std::string said =
+      "more than 1 agents send to one thread, and what is beyond is not counted: name those that matter in 'allow' or 'agents' under "
+      "[sflow], or set more 'threads'";
+  const std::pair well(HealthState::kUp, std::string()), refused(HealthState::kDegraded, said);
+  EXPECT_EQ(after(first), well);
+  EXPECT_EQ(after(second), refused);
+  EXPECT_EQ(after(first), refused) << "in the period before";
+  EXPECT_EQ(after(first), refused);
+  EXPECT_EQ(after(first), well);
+  EXPECT_EQ(after(second), refused);
+  stop();
+  EXPECT_EQ(log_, (std::vector{"sFlow: listening on UDP port " + std::to_string(options_.port), "sFlow: " + said}));
+}
+
 TEST_F(SflowListenerTest, WhoIsNotAllowedIsCountedAndNotHeard) {
   options_.allow = {*IpNetwork::parse("127.0.0.2")};
   start();
