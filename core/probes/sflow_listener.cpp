@@ -109,7 +109,8 @@ struct SflowListener::State {
   mutable std::mutex mutex;  // of what follows
   ProbeHealth health;
   bool settled{false};
-  bool listening{false};  // wherever it is to
+  std::optional<std::uint32_t> buffer;  // octets: the smallest of the sockets'
+  bool listening{false};                // wherever it is to
   UnattributedShare unattributed;
   Totals::Refused turned_away;
   std::string no_room;  // see complaint_of()
@@ -120,6 +121,7 @@ struct SflowListener::State {
   void complain(Shard& shard, const char* fault) noexcept;
   void open_sockets();
   void judge();
+  void judge_buffer();
   void take(Nanoseconds now, const Totals& totals);
   void read_own_addresses(Shard& shard) const;
   bool sent_here(const Shard& shard, const IpAddress& sender) const;
@@ -150,10 +152,27 @@ void SflowListener::State::open_sockets() {
     const std::lock_guard lock(mutex);
     for (std::uint32_t t = 0; t < options.threads; ++t) {
       shards[t]->sockets[a].refused = refused;
-      if (!opened.empty()) shards[t]->sockets[a].fd = opened[t];
+      if (opened.empty()) continue;
+      shards[t]->sockets[a].fd = opened[t];
+      const std::uint32_t octets = receive_buffer(opened[t]);
+      buffer = std::min(buffer.value_or(octets), octets);
     }
   }
   judge();
+  judge_buffer();
+}
+
+// Less than was asked for costs datagrams when many come at once, and nothing else would say so.
+void SflowListener::State::judge_buffer() {
+  constexpr std::uint32_t kKib = 1024;
+  const std::lock_guard lock(mutex);
+  if (!buffer || (*buffer + kKib - 1) / kKib >= options.receive_buffer_kib || !options.log) return;
+  const std::string fault = fmt::format(
+      "the kernel lets a socket hold {} KiB instead of the {} of 'receive_buffer' under [sflow]: set net.core.rmem_max={} with sysctl, or "
+      "give "
+      "the service CAP_NET_ADMIN (AmbientCapabilities= in its unit)",
+      *buffer / kKib, options.receive_buffer_kib, std::uint64_t{options.receive_buffer_kib} * kKib);
+  if (complaints.due("buffer", fault, options.clock.boottime())) options.log(LogLevel::kWarning, "sFlow: " + fault);
 }
 
 void SflowListener::State::take(Nanoseconds now, const Totals& totals) {
@@ -340,6 +359,7 @@ ProbeHealth SflowListener::health() const {
       {"received", received}, {"kernel_drops", kernel_drops}, {"senders_denied", denied}, {"oversized", oversized}, {"failures", failures}};
   out.counters.insert(out.counters.end(), sum.begin(), sum.end());
   const std::lock_guard lock(state_->mutex);
+  if (state_->buffer) out.counters.emplace_back("receive_buffer_bytes", *state_->buffer);
   if (const auto ppm = state_->unattributed.ppm(totals.packets, totals.unattributed)) out.counters.emplace_back("unattributed_ppm", *ppm);
   return out;
 }

@@ -121,7 +121,7 @@ Result<int> open_sflow_socket(const IpAddress& address, std::uint16_t port, std:
   if (fd < 0) return refused(errno, address, port);
   const int on = 1;
   const auto octets = static_cast<int>(std::min<std::uint32_t>(receive_buffer_kib, 1U << 20) * 1024U);
-  // Beyond the system's limit only root may go; less is less, and what it costs is counted.
+  // Beyond the system's limit only CAP_NET_ADMIN may go: receive_buffer() tells what came of it.
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) != 0)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
   setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
@@ -134,6 +134,13 @@ Result<int> open_sflow_socket(const IpAddress& address, std::uint16_t port, std:
   const int code = errno;
   close(fd);
   return refused(code, address, port);
+}
+
+std::uint32_t receive_buffer(int fd) {
+  int octets = 0;
+  socklen_t length = sizeof(octets);
+  if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, &length) != 0 || octets < 0) return 0;
+  return static_cast<std::uint32_t>(octets) / 2;  // Linux doubles what it was asked for, for its own bookkeeping (socket(7))
 }
 
 bool steer_by_sender(int fd, const IpAddress& address, std::uint32_t threads) {

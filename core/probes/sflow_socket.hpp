@@ -50,6 +50,8 @@ class DatagramBatch {
 
 // Opens and binds one socket. `threads` > 1: shares the port with as many more. Errors say which address, and what to do.
 Result<int> open_sflow_socket(const IpAddress& address, std::uint16_t port, std::uint32_t threads, std::uint32_t receive_buffer_kib);
+// Octets that the kernel lets the socket hold, as setsockopt() counts them; 0: it does not tell.
+std::uint32_t receive_buffer(int fd);
 // Makes the kernel give a sender's datagrams always to the same of `threads` sockets that were bound before.
 bool steer_by_sender(int fd, const IpAddress& address, std::uint32_t threads);
 

@@ -2,10 +2,14 @@
 #include "core/probes/sflow_listener.hpp"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <new>
@@ -57,7 +61,7 @@ class SflowListenerTest : public testing::Test {
     options_.listen = {kLoopback4};
     options_.port = UdpSocket(kLoopback4).port();
     options_.allow = {*IpNetwork::parse("127.0.0.0/8"), *IpNetwork::parse("::1")};
-    options_.receive_buffer_kib = 1024;
+    options_.receive_buffer_kib = 128;  // that anybody may have
     options_.retry = 20ms;
     options_.log = [this](LogLevel, std::string_view text) { log_.emplace_back(text); };
     options_.clock = system_clock();
@@ -198,6 +202,36 @@ TEST_F(SflowListenerTest, WhatThereIsNoRoomForIsSaidForAsLongAsItComes) {
   EXPECT_EQ(after(second), refused);
   stop();
   EXPECT_EQ(log_, (std::vector{"sFlow: listening on UDP port " + std::to_string(options_.port), "sFlow: " + said}));
+}
+
+// As systemd starts the services: without CAP_NET_ADMIN, of which each thread has its own.
+TEST_F(SflowListenerTest, AReceiveBufferThatTheKernelCutsIsSaid) {
+  std::uint32_t most = 0;
+  std::ifstream("/proc/sys/net/core/rmem_max") >> most;
+  ASSERT_GT(most, 1024U);
+  const std::uint32_t wanted_kib = most / 1024 * 2;
+  std::thread([&] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    ASSERT_EQ(syscall(SYS_capset, &header, none.data()), 0);
+    options_.receive_buffer_kib = wanted_kib;
+    start();
+  }).join();
+  EXPECT_EQ(counters({"receive_buffer_bytes"}), (Counters{{"receive_buffer_bytes", most}}));
+  EXPECT_EQ(listener_->health().state, HealthState::kUp);
+  stop();
+  EXPECT_EQ(log_, (std::vector<std::string>{"sFlow: listening on UDP port " + std::to_string(options_.port),
+                                            "sFlow: the kernel lets a socket hold " + std::to_string(most / 1024) + " KiB instead of the " +
+                                                std::to_string(wanted_kib) + " of 'receive_buffer' under [sflow]: set net.core.rmem_max=" +
+                                                std::to_string(wanted_kib * 1024) +
+                                                " with sysctl, or give the service CAP_NET_ADMIN (AmbientCapabilities= in its unit)"}));
+}
+
+TEST_F(SflowListenerTest, AReceiveBufferThatIsGrantedIsPublished) {
+  start();
+  EXPECT_EQ(counters({"receive_buffer_bytes"}), (Counters{{"receive_buffer_bytes", 128 * 1024}}));
+  stop();
+  EXPECT_EQ(log_, std::vector{"sFlow: listening on UDP port " + std::to_string(options_.port)});
 }
 
 TEST_F(SflowListenerTest, WhoIsNotAllowedIsCountedAndNotHeard) {
