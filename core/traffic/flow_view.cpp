@@ -59,6 +59,51 @@ bool busier(const Row& a, const Row& b) {
   return a.rx.total_octets + a.tx.total_octets > b.rx.total_octets + b.tx.total_octets;
 }
 
+// What busier() asks of a row, before it is one: of a ledger's thousands of conversations a few are published, and only theirs is worth an
+// estimate.
+struct Weight {
+  float recent{0};
+  double total{0};
+  bool is_empty{true};
+
+  explicit Weight(const RecentSums& sums) {
+    for (std::size_t d = 0; d < kDirectionCount; ++d) {
+      const double now = sums.previous[d].octets + sums.current[d].octets;
+      recent += static_cast<float>(now);
+      total += sums.before[d].octets + now;
+      is_empty = is_empty && sums.before[d].samples + sums.previous[d].samples + sums.current[d].samples == 0;
+    }
+  }
+  bool operator>(const Weight& other) const { return recent != other.recent ? recent > other.recent : total > other.total; }
+};
+
+// The busiest `most` of what is offered. A heap: almost all are turned away by one comparison.
+template <class Key, class Value>
+class Busiest {
+ public:
+  struct Entry {
+    Weight weight;
+    const Key* key;
+    const Value* value;
+  };
+  void offer(std::uint32_t most, const Entry& entry) {
+    const auto busier_first = [](const Entry& a, const Entry& b) { return a.weight > b.weight; };
+    if (entry.weight.is_empty) return;
+    if (entries_.size() == most) {
+      if (most == 0 || !(entry.weight > entries_.front().weight)) return;
+      std::pop_heap(entries_.begin(), entries_.end(), busier_first);
+      entries_.pop_back();
+    }
+    entries_.push_back(entry);
+    std::push_heap(entries_.begin(), entries_.end(), busier_first);
+  }
+  const std::vector<Entry>& entries() const { return entries_; }
+  void clear() { entries_.clear(); }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
 class View {
  public:
   View(std::span<const FlowLedger* const> ledgers, const FlowViewOptions& options) : ledgers_(ledgers), options_(options) {
@@ -115,6 +160,7 @@ class View {
 
   void services(FlowRows& out) const {
     std::vector<ServiceFlowSums> of_row;
+    Busiest<ServiceKey, RecentSums> busiest;
     for (std::size_t row = 0; row < chosen_.size(); ++row) {
       of_row.clear();
       const auto add = [&](const ServiceKey& key, const RecentSums& s, bool rx, bool tx) {
@@ -126,10 +172,17 @@ class View {
         service.protocol = key.protocol;
         of_row.push_back(service);
       };
-      const bool one = chosen_[row][kRx] == chosen_[row][kTx];
-      of(kRx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, true, one); });
-      if (!one) of(kTx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, false, true); });
-      merge(of_row, [](const ServiceFlowSums& s) { return std::pair(s.protocol, s.port); });
+      if (is_of_one(row)) {
+        busiest.clear();
+        of(kRx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) {
+          busiest.offer(options_.top, {Weight(s), &key, &s});
+        });
+        for (const auto& entry : busiest.entries()) add(*entry.key, *entry.value, true, true);
+      } else {
+        of(kRx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, true, false); });
+        of(kTx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, false, true); });
+        merge(of_row, [](const ServiceFlowSums& s) { return std::pair(s.protocol, s.port); });
+      }
       std::sort(of_row.begin(), of_row.end(), busier<ServiceFlowSums>);
       if (of_row.size() > options_.top) of_row.resize(options_.top);
       out.services.insert(out.services.end(), of_row.begin(), of_row.end());
@@ -138,16 +191,31 @@ class View {
 
   void conversations(FlowRows& out) const {
     std::vector<ConversationSums> all;
+    out.peers.assign(chosen_.size(), 0);
     for (std::size_t l = 0; l < ledgers_.size(); ++l) {
       const std::vector<std::uint32_t> rows = rows_by_number(*ledgers_[l]);
-      ledgers_[l]->conversations().for_each([&](const ConversationKey& key, const ConversationFlows& flows) {
+      std::vector<Busiest<ConversationKey, ConversationFlows>> busiest(chosen_.size());
+      const auto add = [&](const ConversationKey& key, const ConversationFlows& flows) {
         if (const auto row = conversation(l, rows, key, flows)) all.push_back(*row);
+      };
+      ledgers_[l]->conversations().for_each([&](const ConversationKey& key, const ConversationFlows& flows) {
+        const std::uint32_t row = rows[key.vnic];
+        // Named networks are published all; what two ledgers tell of has to be put together first.
+        if (key.peer.kind == PeerKind::kNetwork || !is_of_one(row)) return add(key, flows);
+        if (chosen_[row][kRx] != l) return;
+        out.peers[row] += flows.sums.recent(Direction::kRx).samples + flows.sums.recent(Direction::kTx).samples > 0 ? 1U : 0U;
+        busiest[row].offer(options_.top, {Weight(flows.sums), &key, &flows});
       });
+      for (const auto& of_row : busiest) {
+        for (const auto& entry : of_row.entries()) add(*entry.key, *entry.value);
+      }
     }
     if (ledgers_.size() > 1)
       merge(all, [](const ConversationSums& c) { return std::tuple(c.vnic, c.kind, c.peer, c.address_version, c.address); });
-    out.peers.assign(chosen_.size(), 0);
-    for (const ConversationSums& c : all) out.peers[c.vnic] += c.rx.samples + c.tx.samples > 0 ? 1 : 0;
+    for (const ConversationSums& c : all) {
+      if (c.kind != PeerKind::kNetwork && is_of_one(c.vnic)) continue;  // was counted above
+      out.peers[c.vnic] += c.rx.samples + c.tx.samples > 0 ? 1U : 0U;
+    }
     std::sort(all.begin(), all.end(),
               [](const ConversationSums& a, const ConversationSums& b) { return a.vnic != b.vnic ? a.vnic < b.vnic : busier(a, b); });
     std::uint32_t vnic = 0, taken = 0;
@@ -199,6 +267,9 @@ class View {
     }
     return best;
   }
+
+  // Both directions are of one ledger: what another says of the row is not published.
+  bool is_of_one(std::size_t row) const { return chosen_[row][kRx] == chosen_[row][kTx]; }
 
   const VnicFlows& of(std::size_t direction, std::size_t row) const { return ledgers_[chosen_[row][direction]]->flows(row); }
 

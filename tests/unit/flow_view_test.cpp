@@ -2,8 +2,10 @@
 #include "core/traffic/flow_view.hpp"
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <tuple>
+#include <type_traits>
 
 #include "tests/unit/flow_fixture.hpp"
 
@@ -78,6 +80,41 @@ TEST_F(FlowViewTest, APeerOfTwoLedgersIsOne) {
   take(two_, plain(tcp_frame(mac(99), mac(1), kThere, kHere, 443, 40000)), 0, 11, 3, 7);
   take(two_, plain(tcp_frame(mac(99), mac(1), ip(10, 9, 9, 1), kHere, 443, 40000)), 0, 11, 3, 7);
   EXPECT_EQ(rows({&one_, &two_}).peers, (std::vector<std::uint32_t>{2, 0, 0}));
+}
+
+// What is chosen before its estimates are made is what stands first where all are made.
+TEST_F(FlowViewTest, TheTopIsTheBeginningOfAll) {
+  one_.tick(now_, {});
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    if (i == 20 || i == 40) one_.tick(now_ += 60 * kSecond, {});  // some are of earlier periods, and rank behind by their totals
+    const auto peer = ip(10, 9, 9, static_cast<std::uint8_t>(i));
+    const auto port = static_cast<std::uint16_t>(1000 + i % 25);
+    send(one_, peer, static_cast<int>(3 + i * 37 % 61 * 3), port);  // no two alike
+    if (i % 3 == 0) take(one_, plain(tcp_frame(mac(99), mac(1), peer, kHere, port, 40000)), 0, 11);
+    take(one_, plain(tcp_frame(mac(2), mac(99), ip(10, 0, 0, 2), peer)), 12, 0, static_cast<int>(1 + i * 29 % 61));
+  }
+  send(one_, kThere, 1);
+  const FlowRows all = rows({&one_}, {}, 1000);
+  ASSERT_GT(all.conversations.size(), 100U);
+  for (const std::uint32_t top : {1U, 5U, 59U}) {
+    const auto first = [top](const auto& sums) {
+      std::remove_cvref_t<decltype(sums)> out;
+      std::map<std::uint32_t, std::uint32_t> taken;
+      for (const auto& row : sums) {
+        if constexpr (requires { row.kind; }) {
+          if (row.kind == PeerKind::kNetwork) {
+            out.push_back(row);
+            continue;
+          }
+        }
+        if (taken[row.vnic]++ < top) out.push_back(row);
+      }
+      return out;
+    };
+    const FlowRows some = rows({&one_}, {}, top);
+    EXPECT_TRUE(some.conversations == first(all.conversations)) << top;
+    EXPECT_TRUE(some.services == first(all.services)) << top;
+  }
 }
 
 TEST_F(FlowViewTest, TheSumsOfARowAreItsLedgers) {

@@ -211,6 +211,7 @@ TEST_F(SflowIntakeTest, AfterAnOutageSamplesStandForWhatTheySawAlone) {
   for (int i = 0; i < 300; ++i) (void)agent_.next();
   for (int i = 0; i < 100; ++i) give(agent_.next());
   EXPECT_DOUBLE_EQ(sent(0).packets, 110'000) << "three hundred in a row";
+  settle();
   EXPECT_EQ(intake_->agents()[0].samples_lost, 300U);
   for (int i = 0; i < 50; ++i) (void)agent_.next();
   now_ += 61 * kSecond;
