@@ -12,45 +12,16 @@
 
 // All of libvirt that is called: what is missing here does not compile there. virDomainFree and the like are called through it too.
 // clang-format off: one a line
-#define VMTRAFFIC_LIBVIRT_FUNCTIONS(f) \
-  f(virConnectClose) \
-  f(virConnectDomainEventDeregisterAny) \
-  f(virConnectDomainEventRegisterAny) \
-  f(virConnectGetAllDomainStats) \
-  f(virConnectGetType) \
-  f(virConnectGetVersion) \
-  f(virConnectIsAlive) \
-  f(virConnectListAllDomains) \
-  f(virConnectListAllNetworks) \
-  f(virConnectOpenReadOnly) \
-  f(virConnectRegisterCloseCallback) \
-  f(virConnectSetKeepAlive) \
-  f(virConnectUnregisterCloseCallback) \
-  f(virDomainFree) \
-  f(virDomainGetAutostart) \
-  f(virDomainGetID) \
-  f(virDomainGetInfo) \
-  f(virDomainGetName) \
-  f(virDomainGetState) \
-  f(virDomainGetUUID) \
-  f(virDomainGetXMLDesc) \
-  f(virDomainInterfaceStats) \
-  f(virDomainIsActive) \
-  f(virDomainIsPersistent) \
-  f(virDomainLookupByUUID) \
-  f(virDomainRef) \
-  f(virDomainStatsRecordListFree) \
-  f(virEventAddTimeout) \
-  f(virEventRegisterDefaultImpl) \
-  f(virEventRemoveTimeout) \
-  f(virEventRunDefaultImpl) \
-  f(virEventUpdateTimeout) \
-  f(virGetLastError) \
-  f(virInitialize) \
-  f(virNetworkDHCPLeaseFree) \
-  f(virNetworkFree) \
-  f(virNetworkGetDHCPLeases) \
-  f(virSetErrorFunc)
+#define VMTRAFFIC_LIBVIRT_FUNCTIONS(f)                                                                                                    \
+  f(virConnectClose) f(virConnectDomainEventDeregisterAny) f(virConnectDomainEventRegisterAny) f(virConnectGetAllDomainStats)             \
+      f(virConnectGetType) f(virConnectGetVersion) f(virConnectIsAlive) f(virConnectListAllDomains) f(virConnectListAllNetworks)          \
+          f(virConnectOpenReadOnly) f(virConnectRegisterCloseCallback) f(virConnectSetKeepAlive) f(virConnectUnregisterCloseCallback)     \
+              f(virDomainFree) f(virDomainGetAutostart) f(virDomainGetID) f(virDomainGetInfo) f(virDomainGetName) f(virDomainGetState)    \
+                  f(virDomainGetUUID) f(virDomainGetXMLDesc) f(virDomainInterfaceStats) f(virDomainIsActive) f(virDomainIsPersistent)     \
+                      f(virDomainLookupByUUID) f(virDomainRef) f(virDomainStatsRecordListFree) f(virEventAddTimeout)                      \
+                          f(virEventRegisterDefaultImpl) f(virEventRemoveTimeout) f(virEventRunDefaultImpl) f(virEventUpdateTimeout)      \
+                              f(virGetLastError) f(virInitialize) f(virNetworkDHCPLeaseFree) f(virNetworkFree) f(virNetworkGetDHCPLeases) \
+                                  f(virSetErrorFunc)
 // clang-format on
 
 namespace vmtraffic {
