@@ -342,7 +342,7 @@ struct Sampler::Host {
   const void* source{nullptr};
   std::uint64_t generation{kNoGeneration};  // of the encoded inventory
   std::uint64_t sequence{0};
-  EncodedPart inventory, tags, numbers, health, events, flows;
+  EncodedPart inventory, tags, numbers, health, events, flows, agents;
 };
 
 void Sampler::take_host(Host& host, HostView& view, Nanoseconds now) {
@@ -363,6 +363,7 @@ void Sampler::take_host(Host& host, HostView& view, Nanoseconds now) {
   }
   host.numbers = encode_numbers(view.numbers, view.totals, host.windows.rates());
   host.flows = encode_flows(view.flows);
+  host.agents = encode_agents(view.agents);
   ProbeHealth heard;
   heard.name = "sflow " + view.agent.text();
   heard.state = HealthState::kUp;
@@ -394,6 +395,7 @@ void Sampler::take_hosts(std::vector<HostView>& views, Nanoseconds now) {
     out.snapshot.health = &host.health;
     out.snapshot.events = &host.events;
     out.snapshot.flows = &host.flows;
+    out.snapshot.agents = &host.agents;
   }
   std::sort(host_snapshots_.begin(), host_snapshots_.end(), [](const HostSnapshot& a, const HostSnapshot& b) {
     return std::tie(a.status.name, a.status.address) < std::tie(b.status.name, b.status.address);

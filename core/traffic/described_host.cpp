@@ -14,6 +14,7 @@ constexpr std::size_t kMaxName = 255;
 // hsflowd tells of everything each 20 or 30 seconds.
 constexpr Nanoseconds kForgetGuestAfter = 180 * kSecond;
 constexpr Nanoseconds kCountersLast = 180 * kSecond;
+constexpr Nanoseconds kLearnEvery = 60 * kSecond;
 
 constexpr std::uint32_t kLogicalEntity = 3;
 constexpr std::uint32_t kLeastVotes = 8, kMostVotes = 64;  // so that a port that is given to another is known soon
@@ -255,6 +256,7 @@ void DescribedHost::rebuild() {
   for (const auto& [source, guest] : guests_) guest_of_.try_emplace(guest.domain.uuid, &guest);
   flows_.set_inventory(next, if_indexes_);
   moved_from_ = ledger_.set_inventory(next);
+  add_addresses(next, addresses_);
   // A reading that a row has had is not its next one; one that is new to its row is.
   for (std::size_t row = 0; row < if_indexes_.size(); ++row) {
     if (moved_from_[row] != kNewRow && before[moved_from_[row]] == if_indexes_[row]) continue;
@@ -286,8 +288,24 @@ void DescribedHost::forget(Nanoseconds now) {
   }
 }
 
+// What its VMs send tells their addresses. Seldom: each change makes its inventory anew.
+void DescribedHost::learn_addresses(Nanoseconds now) {
+  if (now - learnt_at_ < kLearnEvery) return;
+  learnt_at_ = now;
+  std::map<VnicKey, std::vector<std::string>> learnt;
+  const auto& keys = ledger_.keys();
+  for (std::size_t row = 0; row < std::min(keys.size(), flows_.row_count()); ++row) {
+    for (const IpAddress& address : flows_.learnt_addresses(row)) learnt[keys[row]].push_back(address.text());
+  }
+  for (auto& [key, addresses] : learnt) std::sort(addresses.begin(), addresses.end());
+  if (learnt == addresses_) return;
+  addresses_ = std::move(learnt);
+  changed_ = true;
+}
+
 void DescribedHost::tick(Nanoseconds now) {
   forget(now);
+  learn_addresses(now);
   moved_from_.clear();
   if (std::exchange(changed_, false)) rebuild();
   steps_ = ledger_.sample(take_readings(now), now);

@@ -86,6 +86,7 @@ class DescribedHost {
   void count(std::uint32_t if_index, const Description& said, Nanoseconds now);
   void vote(std::uint32_t if_index, const MacAddress& mac, Nanoseconds now);
   void forget(Nanoseconds now);
+  void learn_addresses(Nanoseconds now);
   Port* port_of(std::uint32_t if_index);
   using PortByMac = absl::flat_hash_map<std::uint64_t, std::uint32_t>;
   PortByMac ports_by_mac() const;
@@ -99,8 +100,10 @@ class DescribedHost {
   Nanoseconds last_{0};
   std::map<sflow::DataSource, Guest> guests_;
   std::map<DomainUuid, const Guest*> guest_of_;
-  absl::flat_hash_map<std::uint32_t, Port> ports_;  // by ifIndex
-  std::map<MacAddress, std::uint32_t> adapters_;    // the host's own MACs: ifIndex
+  absl::flat_hash_map<std::uint32_t, Port> ports_;         // by ifIndex
+  std::map<MacAddress, std::uint32_t> adapters_;           // the host's own MACs: ifIndex
+  std::map<VnicKey, std::vector<std::string>> addresses_;  // learnt
+  Nanoseconds learnt_at_{0};
   bool changed_{false};
   std::uint64_t generation_{0};
   std::shared_ptr<const Inventory> inventory_;

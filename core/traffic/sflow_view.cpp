@@ -1,6 +1,8 @@
 #include "core/traffic/sflow_view.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -10,7 +12,23 @@
 namespace vmtraffic {
 namespace {
 
-HostView host_view(const DescribedHost& host, Nanoseconds now, std::uint32_t top) {
+// By address, as the numbers that an intake gave them, ordered by sub-agent.
+using AgentNumbers = std::map<std::string, std::vector<std::uint32_t>>;
+
+AgentNumbers by_address(const std::vector<AgentStatus>& agents) {
+  AgentNumbers out;
+  for (std::uint32_t i = 0; i < agents.size(); ++i) {
+    if (!agents[i].host.empty()) out[agents[i].address].push_back(i + 1);
+  }
+  for (auto& [address, numbers] : out) {
+    std::sort(numbers.begin(), numbers.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return agents[a - 1].sub_agent < agents[b - 1].sub_agent; });
+  }
+  return out;
+}
+
+HostView host_view(const DescribedHost& host, const std::vector<AgentStatus>& agents, std::span<const std::uint32_t> own, Nanoseconds now,
+                   std::uint32_t top) {
   HostView out;
   out.agent = host.agent();
   out.source = &host;
@@ -23,7 +41,13 @@ HostView host_view(const DescribedHost& host, Nanoseconds now, std::uint32_t top
   out.totals = host.totals();
   out.steps.assign(host.steps().begin(), host.steps().end());
   const FlowLedger* flows = &host.flows();
-  out.flows = flow_rows({&flows, 1}, host.totals(), now, {top, {}});
+  // Its own agents are in its snapshot; of a switch in between it has the name alone, in the central one's.
+  out.flows =
+      flow_rows({&flows, 1}, host.totals(), now, {top, [own](std::size_t, std::uint32_t agent) {
+                                                    const auto found = std::find(own.begin(), own.end(), agent);
+                                                    return found == own.end() ? 0U : static_cast<std::uint32_t>(found - own.begin() + 1);
+                                                  }});
+  for (const std::uint32_t number : own) out.agents.push_back(agents[number - 1]);
   return out;
 }
 
@@ -37,7 +61,15 @@ SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<cons
   for (const SflowIntake* intake : intakes) {
     ledgers.push_back(&intake->ledger());
     first_place.push_back(static_cast<std::uint32_t>(all.size()));
-    for (AgentStatus& agent : intake->agents()) all.push_back(std::move(agent));
+    std::vector<AgentStatus> agents = intake->agents();
+    if (!intake->hosts().empty()) {
+      const AgentNumbers numbers = by_address(agents);
+      for (const auto& [address, host] : intake->hosts()) {
+        const auto own = numbers.find(address.text());
+        out.hosts.push_back(host_view(*host, agents, own == numbers.end() ? std::span<const std::uint32_t>() : own->second, now, top));
+      }
+    }
+    std::move(agents.begin(), agents.end(), std::back_inserter(all));
   }
   // Those that were forgotten have no address, and leave the list.
   std::vector<std::uint32_t> order(all.size());
@@ -55,9 +87,6 @@ SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<cons
                                                  const std::size_t at = first_place[ledger] + agent - 1;
                                                  return at < place.size() ? place[at] : 0;
                                                }});
-  for (const SflowIntake* intake : intakes) {
-    for (const auto& [address, host] : intake->hosts()) out.hosts.push_back(host_view(*host, now, top));
-  }
   // A host whose agents send from two addresses may stand in two intakes: the one with more VMs is believed.
   std::stable_sort(out.hosts.begin(), out.hosts.end(), [](const HostView& a, const HostView& b) {
     return a.agent != b.agent ? a.agent < b.agent : a.inventory->domains.size() > b.inventory->domains.size();

@@ -26,6 +26,7 @@ struct HostView {
   std::vector<VnicTotals> totals;
   std::vector<CounterStep> steps;
   FlowRows flows;
+  std::vector<AgentStatus> agents;  // its own, sorted by sub-agent
 };
 
 struct SflowView {

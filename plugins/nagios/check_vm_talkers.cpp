@@ -49,10 +49,7 @@ CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, cons
   const TalkersText text(snapshot, info, options, talkers);
   result.state = state_of(talkers, options);
   if (!talkers.all.empty()) result.text += fmt::format("{}{}", separator, text.finding());
-  if (talkers.oldest_names) {
-    result.text += fmt::format("; libvirt has not confirmed names and states for {}",
-                               human_duration(static_cast<double>(*talkers.oldest_names) / kSecond));
-  }
+  if (talkers.oldest_names) result.text += old_names(place, *talkers.oldest_names);
   text.add_perfdata(result.perfdata);
   if (options.common.verbosity > 0) {
     result.long_text = text.details();

@@ -83,10 +83,7 @@ std::string text_of(const Rows& rows, const TrafficOptions& options, const Snaps
     // Where others have a speed, those without are counted and no more: that may be meant so.
     if (rows.tally.measured == 0 && !rows.no_speed.empty()) out += fmt::format("; {}", text.no_speed(rows.no_speed));
   }
-  if (rows.oldest_names) {
-    out += fmt::format("; libvirt has not confirmed names and states for {}",
-                       human_duration(static_cast<double>(*rows.oldest_names) / kSecond));
-  }
+  if (rows.oldest_names) out += old_names(place, *rows.oldest_names);
   return out;
 }
 

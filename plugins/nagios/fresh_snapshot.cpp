@@ -87,6 +87,11 @@ std::string staleness(const Snapshot& snapshot, const SnapshotPlace& place, cons
   return fmt::format("the snapshot {} {}: {}", where, how_old, blame(place));
 }
 
+std::string old_names(const SnapshotPlace& place, Nanoseconds age) {
+  return fmt::format("; {} has not confirmed names and states for {}", place.elsewhere() ? "its sFlow agent" : "libvirt",
+                     human_duration(static_cast<double>(age) / kSecond));
+}
+
 std::string libvirt_trouble(const SnapshotPlace& place) {
   const Result<Snapshot> snapshot = readable_snapshot(place, kPartHealth);
   if (!snapshot) return snapshot.error().text;

@@ -21,6 +21,9 @@ struct SnapshotPlace {
   bool elsewhere() const { return !host.empty(); }
 };
 
+// "; libvirt has not confirmed names and states for 2 m", or whoever tells of them there.
+std::string old_names(const SnapshotPlace& place, Nanoseconds age);
+
 // This host's, whatever `common` asks for.
 SnapshotPlace local_place(const CommonOptions& common);
 // The one that `common` asks for. Another host's only when it names one. Errors: as find_host().

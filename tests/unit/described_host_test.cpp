@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/traffic/sflow_intake.hpp"
+#include "core/traffic/sflow_view.hpp"
 #include "tests/unit/wire_bytes.hpp"
 
 namespace vmtraffic {
@@ -292,6 +293,39 @@ TEST_F(DescribedHostTest, AHostWithoutVmsIsNone) {
   tor_.packet(1, 2, kWeb, kOutside);
   EXPECT_EQ(host().flows().flows(0).all.total(Direction::kTx).samples, 1U)
       << "a switch that calls itself a hypervisor still sees the others";
+}
+
+TEST_F(DescribedHostTest, AddressesAreThoseThatItsVmsSendFrom) {
+  describe();
+  intake_.tick(kNow, {});
+  for (int twice = 0; twice < 2; ++twice) ovs_.packet(7, 2, kWeb, kOutside);
+  intake_.tick(kNow + 10 * kSecond, {});
+  EXPECT_EQ(host().inventory()->domains[0].vnics[0].addresses, std::vector<std::string>{})
+      << "seldom, as each change makes the inventory anew";
+  describe(kNow + 60 * kSecond);
+  intake_.tick(kNow + 60 * kSecond, {});
+  EXPECT_EQ(host().inventory()->domains[0].vnics[0].addresses, std::vector<std::string>{"10.0.0.1"});
+  EXPECT_EQ(host().inventory()->domains[1].vnics[0].addresses, std::vector<std::string>{});
+  const std::uint64_t generation = host().generation();
+  intake_.tick(kNow + 120 * kSecond, {});
+  EXPECT_EQ(host().generation(), generation);
+}
+
+TEST_F(DescribedHostTest, ItsViewHasItsOwnAgents) {
+  describe();
+  intake_.tick(kNow, {});
+  ovs_.packet(7, 2, kWeb, kOutside);
+  tor_.packet(1, 2, kDb, kOutside);
+  const SflowIntake* const intakes[] = {&intake_};
+  const SflowView view = sflow_view(intakes, {}, kNow, 10);
+  ASSERT_EQ(view.hosts.size(), 1U);
+  const HostView& host = view.hosts[0];
+  ASSERT_EQ(host.agents.size(), 2U);
+  EXPECT_EQ(host.agents[0].sub_agent, 0U);
+  EXPECT_EQ(host.agents[1].sub_agent, 100'000U);
+  ASSERT_EQ(host.flows.vnics.size(), 2U);
+  EXPECT_EQ(host.flows.vnics[0].tx_agent, 1U) << "the switch on the host";
+  EXPECT_EQ(host.flows.vnics[1].tx_agent, 0U) << "a switch that is not on it";
 }
 
 TEST_F(DescribedHostTest, VmsThatAreNoLongerDescribedGo) {
