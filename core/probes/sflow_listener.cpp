@@ -26,8 +26,18 @@ struct Totals {
   enum Refusal : std::uint8_t { kAgents, kDataSources, kHosts, kGuests, kRefusalCount };
   using Refused = RecentGrowth<kRefusalCount>;
   Refused::Readings refused{};
+  // Datagrams: those that were let in, and those that `allow` and `agents` did not.
+  enum Admission : std::uint8_t { kAccepted, kSenders, kStrangeAgents, kAdmissionCount };
+  using Admitted = RecentGrowth<kAdmissionCount>;
+  double accepted{0};
+  SflowDenials senders, strange_agents;
 
-  void add(const SflowIntake& intake) {
+  Admitted::Readings admitted() const { return {accepted, static_cast<double>(senders.count), static_cast<double>(strange_agents.count)}; }
+
+  void add(const SflowIntake& intake, const SflowDenials& denied) {
+    accepted += static_cast<double>(intake.accepted());
+    senders += denied;
+    strange_agents += intake.agents_denied();
     packets += intake.ledger().counts().packets;
     unattributed += intake.ledger().counts().unattributed_packets;
     const SflowRefusals r = intake.refused();
@@ -56,14 +66,29 @@ std::string complaint_of(const Totals::Refused::Readings& refused, const SflowIn
       fmt::join(what, ", "));
 }
 
+// Why nothing that comes is listened to; empty: something is, or nothing comes. Where the right ones are heard, strangers are only counted.
+std::string denial_of(const Totals::Admitted::Readings& lately, const Totals& totals) {
+  if (lately[Totals::kAccepted] > 0) return {};
+  const auto refused = [](double count) { return fmt::format("{} datagram{} refused", count, count == 1 ? " was" : "s were"); };
+  std::vector<std::string> what;
+  if (lately[Totals::kSenders] > 0)
+    what.push_back(
+        fmt::format("{}: {}, the last sender, is not in sflow.allow", refused(lately[Totals::kSenders]), totals.senders.last.text()));
+  if (lately[Totals::kStrangeAgents] > 0)
+    what.push_back(
+        fmt::format("{}: the agent {} is not in sflow.agents", refused(lately[Totals::kStrangeAgents]), totals.strange_agents.last.text()));
+  return fmt::format("{}", fmt::join(what, "; "));
+}
+
 }  // namespace
 
 // One thread's own.
 struct SflowListener::Shard {
   explicit Shard(const SflowIntakeOptions& options) : intake(options) {}
 
-  std::mutex mutex;  // of the intake
+  std::mutex mutex;  // of the intake and of who was denied
   SflowIntake intake;
+  SflowDenials denied;  // by `allow`
 
   struct Socket {
     int fd{-1};
@@ -73,7 +98,7 @@ struct SflowListener::Shard {
   std::vector<Socket> sockets;  // one for each address to listen on
   std::vector<IpAddress> own;   // this host's addresses
   Nanoseconds own_read{0};
-  std::atomic<std::uint64_t> kernel_drops{0}, denied{0}, oversized{0}, failures{0}, received{0};
+  std::atomic<std::uint64_t> kernel_drops{0}, oversized{0}, failures{0}, received{0};
 
   ~Shard() {
     for (const Socket& s : sockets) {
@@ -87,7 +112,8 @@ struct SflowListener::State {
       : options(std::move(o)),
         wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         unattributed(options.intake.limits.period),
-        turned_away(options.intake.limits.period) {
+        turned_away(options.intake.limits.period),
+        admitted(options.intake.limits.period) {
     for (std::uint32_t i = 0; i < options.threads; ++i) {
       shards.push_back(std::make_unique<Shard>(options.intake));
       shards.back()->sockets.resize(options.listen.size());
@@ -114,6 +140,8 @@ struct SflowListener::State {
   UnattributedShare unattributed;
   Totals::Refused turned_away;
   std::string no_room;  // see complaint_of()
+  Totals::Admitted admitted;
+  std::string denied;  // see denial_of()
   Complaints complaints;
 
   void run_guarded(Shard& shard, bool leads) noexcept;
@@ -181,12 +209,14 @@ void SflowListener::State::take(Nanoseconds now, const Totals& totals) {
     unattributed.tick(now, totals.packets, totals.unattributed);
     turned_away.tick(now, totals.refused);
     no_room = complaint_of(turned_away.of(totals.refused), options.intake);
+    admitted.tick(now, totals.admitted());
+    denied = denial_of(admitted.of(totals.admitted()), totals);
     if (!settled) return;
   }
   judge();
 }
 
-// Which addresses are open, and whether there was room for all that came, makes the probe's health.
+// Which addresses are open, whether there was room for all that came, and whether anything was let in, makes the probe's health.
 void SflowListener::State::judge() {
   const std::lock_guard lock(mutex);
   std::size_t open = 0;
@@ -198,7 +228,9 @@ void SflowListener::State::judge() {
     const bool missed = !options.listen[a].is_loopback() || options.listen.size() == 1;
     if (socket.refused && first.empty() && (missed || socket.refused->code != ErrorCode::kUnavailable)) first = socket.refused->text;
   }
-  const std::string fault = fmt::format("{}{}{}", first, first.empty() || no_room.empty() ? "" : "; ", no_room);
+  std::vector<std::string> faults{first, no_room, denied};
+  std::erase(faults, "");
+  const std::string fault = fmt::format("{}", fmt::join(faults, "; "));
   const HealthState now = open == 0 ? HealthState::kDown : fault.empty() ? HealthState::kUp : HealthState::kDegraded;
   const Nanoseconds moment = options.clock.boottime();
   if (now != health.state) health.since_boottime = moment;
@@ -210,6 +242,8 @@ void SflowListener::State::judge() {
   if (!options.log) return;
   if (!first.empty() && complaints.due("listen", first, moment)) options.log(LogLevel::kWarning, "sFlow: " + first);
   if (!no_room.empty() && complaints.due("no room", no_room, moment)) options.log(LogLevel::kWarning, "sFlow: " + no_room);
+  // The count and the sender are others each time: of that it is said that it is so.
+  if (!denied.empty() && complaints.due("denied", "", moment)) options.log(LogLevel::kWarning, "sFlow: " + denied);
   if (listening && !listened) {
     const bool again = complaints.over("listen");
     options.log(LogLevel::kNotice, fmt::format("sFlow: listening on UDP port {}{}", options.port, again ? " again" : ""));
@@ -244,7 +278,7 @@ void SflowListener::State::receive(Shard& shard, Shard::Socket& socket, Datagram
       const bool allowed =
           std::any_of(options.allow.begin(), options.allow.end(), [&](const IpNetwork& n) { return n.contains(datagram.sender); });
       if (!allowed) {
-        ++shard.denied;
+        shard.denied.add(datagram.sender, now);
       } else if (datagram.oversized) {
         ++shard.oversized;
       } else {
@@ -342,21 +376,23 @@ ProbeHealth SflowListener::health() const {
   }
   std::vector<std::pair<std::string, std::uint64_t>> sum;
   Totals totals;
-  std::uint64_t kernel_drops = 0, denied = 0, oversized = 0, failures = 0, received = 0;
+  std::uint64_t kernel_drops = 0, oversized = 0, failures = 0, received = 0;
   for (const auto& shard : state_->shards) {
     const std::lock_guard lock(shard->mutex);
     auto counters = shard->intake.counters();
     for (std::size_t i = 0; i < sum.size(); ++i) counters[i].second += sum[i].second;
     sum = std::move(counters);
-    totals.add(shard->intake);
+    totals.add(shard->intake, shard->denied);
     kernel_drops += shard->kernel_drops;
-    denied += shard->denied;
     oversized += shard->oversized;
     failures += shard->failures;
     received += shard->received;
   }
-  out.counters = {
-      {"received", received}, {"kernel_drops", kernel_drops}, {"senders_denied", denied}, {"oversized", oversized}, {"failures", failures}};
+  out.counters = {{"received", received},
+                  {"kernel_drops", kernel_drops},
+                  {"senders_denied", totals.senders.count},
+                  {"oversized", oversized},
+                  {"failures", failures}};
   out.counters.insert(out.counters.end(), sum.begin(), sum.end());
   const std::lock_guard lock(state_->mutex);
   if (state_->buffer) out.counters.emplace_back("receive_buffer_bytes", *state_->buffer);
@@ -381,7 +417,7 @@ SflowView SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> total
       locks.emplace_back(shard->mutex);
       shard->intake.tick(now, totals);
       intakes.push_back(&shard->intake);
-      sums.add(shard->intake);
+      sums.add(shard->intake, shard->denied);
     }
     view = sflow_view(intakes, totals, now, state_->options.top);
   }

@@ -222,9 +222,10 @@ void SflowIntake::take(Octets octets, const IpAddress& sender, bool sent_here, N
   // Every Open vSwitch that was told to sample for itself calls itself 127.0.0.1. From elsewhere its sender tells them apart.
   if (!sent_here && datagram->agent.is_loopback()) datagram->agent = sender;
   if (!allowed(datagram->agent)) {
-    ++agents_denied_;
+    agents_denied_.add(datagram->agent, now);
     return;
   }
+  ++accepted_;
   const bool local = options_.local_agents.empty() ? sent_here : contains(options_.local_agents, datagram->agent);
   Agent* agent = agent_of(*datagram, local, now);
   if (agent == nullptr) return;
@@ -493,7 +494,7 @@ std::vector<std::pair<std::string, std::uint64_t>> SflowIntake::counters() const
                          {"datagrams_duplicate", duplicates_},
                          {"agent_restarts", restarts},
                          {"agents", agents_.size()},
-                         {"agents_denied", agents_denied_},
+                         {"agents_denied", agents_denied_.count},
                          {"agents_refused", agents_refused_},
                          {"hosts", hosts_.size()},
                          {"hosts_refused", hosts_refused_},

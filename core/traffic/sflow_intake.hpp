@@ -49,6 +49,27 @@ struct SflowRefusals {
   friend bool operator==(const SflowRefusals&, const SflowRefusals&) = default;
 };
 
+// Datagrams of somebody who is not listened to, and who that was last.
+struct SflowDenials {
+  std::uint64_t count{0};
+  IpAddress last{};
+  Nanoseconds at{0};  // when the last one came
+
+  void add(const IpAddress& who, Nanoseconds now) {
+    ++count;
+    last = who;
+    at = now;
+  }
+  SflowDenials& operator+=(const SflowDenials& o) {
+    count += o.count;
+    if (o.at > at) {
+      last = o.last;
+      at = o.at;
+    }
+    return *this;
+  }
+};
+
 class SflowIntake {
  public:
   explicit SflowIntake(SflowIntakeOptions options);
@@ -75,6 +96,8 @@ class SflowIntake {
   DescribedHost* host(const IpAddress& agent);  // null: none
   std::size_t agent_count() const { return agents_.size(); }
   SflowRefusals refused() const;
+  const SflowDenials& agents_denied() const { return agents_denied_; }  // by `agents`
+  std::uint64_t accepted() const { return accepted_; }                  // datagrams of agents that it lets in
   // For the snapshot's health.
   std::vector<std::pair<std::string, std::uint64_t>> counters() const;
   const sflow::DecodeCounters& decoded() const { return decoded_; }
@@ -117,7 +140,8 @@ class SflowIntake {
   absl::flat_hash_map<std::uint64_t, DescribedHost*> host_by_mac_;  // of its vNICs
   std::uint64_t indexed_{0};                                        // what host_by_mac_ is made of, see index_hosts()
   sflow::DecodeCounters decoded_;
-  std::uint64_t agents_denied_{0}, agents_refused_{0}, sources_refused_{0}, hosts_refused_{0}, duplicates_{0};
+  SflowDenials agents_denied_;
+  std::uint64_t accepted_{0}, agents_refused_{0}, sources_refused_{0}, hosts_refused_{0}, duplicates_{0};
   std::uint64_t lost_{0}, restarts_{0}, guests_refused_{0};  // of agents and hosts that were forgotten
 };
 

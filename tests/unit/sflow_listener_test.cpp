@@ -244,6 +244,46 @@ TEST_F(SflowListenerTest, WhoIsNotAllowedIsCountedAndNotHeard) {
   EXPECT_EQ(counters({"senders_denied", "datagrams", "agents"}), (Counters{{"senders_denied", 1}, {"datagrams", 1}, {"agents", 1}}));
 }
 
+TEST_F(SflowListenerTest, ThatNobodyWhoSendsIsAllowedIsSaid) {
+  options_.allow = {*IpNetwork::parse("127.0.0.2")};
+  options_.intake.agents = {*IpNetwork::parse("127.0.0.1")};
+  options_.threads = 2;
+  start();
+  const UdpSocket stranger(kLoopback4), allowed(*IpAddress::parse("127.0.0.2"));
+  TestAgent agent, strange_agent{.address = 0xC0000209};
+  Nanoseconds now = system_clock().boottime();
+  std::uint64_t sent = 0;
+  const auto after = [&](const UdpSocket& socket, TestAgent& from, int count) {
+    for (int i = 0; i < count; ++i) socket.send(options_.port, from.next());
+    sent += static_cast<std::uint64_t>(count);
+    EXPECT_TRUE(wait([&] {
+      const Counters c = counters({"senders_denied", "datagrams"});
+      return c.at("senders_denied") + c.at("datagrams") == sent;
+    }));
+    listener_->tick(now, {});
+    now += 30 * kSecond;
+    const ProbeHealth health = listener_->health();
+    return std::pair(health.state, health.message);
+  };
+  using Seen = std::pair<HealthState, std::string>;
+  const auto refused = [](const std::string& what) { return Seen(HealthState::kDegraded, what); };
+  const std::string sender = "3 datagrams were refused: 127.0.0.1, the last sender, is not in sflow.allow";
+  const std::string one_more = "4 datagrams were refused: 127.0.0.1, the last sender, is not in sflow.allow";
+  const std::string strange = "1 datagram was refused: the agent 192.0.2.9 is not in sflow.agents";
+  EXPECT_EQ(after(stranger, agent, 0), Seen(HealthState::kUp, "")) << "nobody sends";
+  EXPECT_EQ(after(stranger, agent, 3), refused(sender));
+  EXPECT_EQ(after(stranger, agent, 1), refused(one_more)) << "the third tick begins a period";
+  EXPECT_EQ(after(allowed, strange_agent, 1), refused(one_more + "; " + strange));
+  EXPECT_EQ(after(allowed, agent, 1), Seen(HealthState::kUp, "")) << "what was wanted comes: the others are strangers";
+  EXPECT_EQ(after(stranger, agent, 1), Seen(HealthState::kUp, ""));
+  for (int i = 0; i < 4; ++i) after(stranger, agent, 0);
+  EXPECT_EQ(after(stranger, agent, 1), refused("1 datagram was refused: 127.0.0.1, the last sender, is not in sflow.allow"))
+      << "and nothing else for two periods";
+  EXPECT_EQ(counters({"senders_denied", "agents_denied"}), (Counters{{"senders_denied", 6}, {"agents_denied", 1}}));
+  stop();
+  EXPECT_EQ(log_, (std::vector{"sFlow: listening on UDP port " + std::to_string(options_.port), "sFlow: " + sender}));
+}
+
 TEST_F(SflowListenerTest, DatagramsTooLongOrEmptyAreCounted) {
   start();
   const UdpSocket socket(kLoopback4);
