@@ -135,7 +135,10 @@ DomainUuid uuid_from(const std::string& name) {
   return uuid;
 }
 
-using IfIndexes = std::map<std::pair<DomainUuid, std::uint32_t>, std::uint32_t>;  // by domain and the vNIC's place in it
+struct IfIndexes {
+  std::map<std::pair<DomainUuid, std::uint32_t>, std::uint32_t> of;  // by domain and the vNIC's place in it
+  std::set<std::uint32_t> seen;
+};
 
 Domain domain_of(Entry entry, std::string_view origin, std::optional<Error>& error, IfIndexes& if_indexes) {
   Domain domain;
@@ -148,7 +151,11 @@ Domain domain_of(Entry entry, std::string_view origin, std::optional<Error>& err
     Vnic vnic;
     vnic.number = static_cast<std::uint32_t>(domain.vnics.size());
     vnic.mac = part.parsed<MacAddress>("mac", "a MAC address such as \"52:54:00:12:34:56\"", true, MacAddress::parse);
-    if (const std::uint32_t if_index = part.if_index(); if_index != 0) if_indexes[{domain.uuid, vnic.number}] = if_index;
+    if (const std::uint32_t if_index = part.if_index(); if_index != 0) {
+      if (!if_indexes.seen.insert(if_index).second)
+        part.complain(table.get("if_index")->source().begin.line, fmt::format("the if_index {} is there twice", if_index));
+      if_indexes.of[{domain.uuid, vnic.number}] = if_index;
+    }
     vnic.source = part.text("source", "the name of a bridge or network in quotes", false);
     part.finish();
     domain.vnics.push_back(std::move(vnic));
@@ -184,8 +191,8 @@ Result<InventoryFile> parse_inventory(std::string_view text, std::string_view or
   normalize(out.inventory);
   for (const Domain& domain : out.inventory.domains) {
     for (const Vnic& vnic : domain.vnics) {
-      const auto found = if_indexes.find({domain.uuid, vnic.number});
-      out.if_indexes.push_back(found == if_indexes.end() ? 0 : found->second);
+      const auto found = if_indexes.of.find({domain.uuid, vnic.number});
+      out.if_indexes.push_back(found == if_indexes.of.end() ? 0 : found->second);
     }
   }
   return out;

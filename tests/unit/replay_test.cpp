@@ -246,6 +246,9 @@ TEST(InventoryFileTest, Mistakes) {
       {"[[domain]]\nname = \"a\"\n[[domain.vnic]]\nmac = \"52:54:00:00:00:01\"\nif_index = 0",
        "f:5: if_index wants a whole number from 1 to 2147483647"},
       {"[[domain]]\nname = \"a\"\n[[domain]]\nname = \"a\"", "f:3: the domain 8cec0186-4cdc-83af-b2e7-44b507dc9b08 is there twice"},
+      {"[[domain]]\nname = \"a\"\n[[domain.vnic]]\nmac = \"52:54:00:00:00:01\"\nif_index = 12\n"
+       "[[domain]]\nname = \"b\"\n[[domain.vnic]]\nmac = \"52:54:00:00:00:02\"\nif_index = 12",
+       "f:10: the if_index 12 is there twice"},
       {"[domain]\nname = \"a\"", "f:1: domain is a list of sections: write [[domain]]"},
       {"[[domain]]\nname = \"a\"\ntap = \"vnet0\"", "f:3: unknown key 'domain.tap'; known here are: name, uuid, vnic"},
       {"domains = 1", "f:1: unknown key 'domains'; known here are: domain"},
