@@ -92,12 +92,11 @@ int print(const Config& config, const Options& options) {
 }
 
 int hosts(const Config& config, const Options& options) {
-  const Result<Snapshot> index = read_snapshot(hosts_directory(config.runtime_directory), kPartHosts);
-  if (!index && index.error().code == ErrorCode::kMissing)
-    return complain(kFailed, fmt::format("no other host is known at {}: no sFlow agent has described one",
-                                         printable(config.runtime_directory.string())));
-  if (!index) return complain(kFailed, index.error().text);
+  Result<Snapshot> index = read_snapshot(hosts_directory(config.runtime_directory), kPartHosts);
   const Clock clock = system_clock();
+  // The index comes with the first host. Until then the host's own snapshot, which names none, says whether there is a collector.
+  if (!index && index.error().code == ErrorCode::kMissing) index = read_snapshot(config.runtime_directory, kPartHosts);
+  if (!index) return complain(kFailed, index.error().text);
   return put(options.json ? render_hosts_json(*index, clock) : render_hosts(*index, clock)) ? kDone : kFailed;
 }
 

@@ -173,6 +173,10 @@ TEST_F(VmtrafficCollect, ShowsWhatAnotherPublishes) {
   EXPECT_EQ(json["writer"]["pid"], collector);
   EXPECT_EQ(run({"--print", "--runtime-directory", runtime()}), 0) << err();
   EXPECT_NE(out().find("\ntest  running  "), std::string::npos) << out();
+  EXPECT_EQ(run({"--hosts", "--runtime-directory", runtime()}), 0) << err();
+  EXPECT_EQ(out(), "No other host is known: no sFlow agent has described one.\n");
+  EXPECT_EQ(run({"--hosts", "--json", "--runtime-directory", runtime()}), 0) << err();
+  EXPECT_EQ(nlohmann::json::parse(out())["hosts"], nlohmann::json::array());
   kill(start({"--watch", "--runtime-directory", runtime()}), 0);
   std::this_thread::sleep_for(1500ms);
   kill(running_, SIGINT);
@@ -195,7 +199,10 @@ TEST_F(VmtrafficCollect, SaysWhatIsWrong) {
   EXPECT_EQ(run({"--print", "--runtime-directory", directory_}), 1);
   EXPECT_EQ(err(), "vmtraffic-collect: there is no snapshot at " + (directory_ / "snapshot").string() +
                        ": start collectd with the vmtraffic plugin, vmtraffic-agentx or vmtraffic-collect\n");
-  for (const std::vector<std::string>& look : {std::vector<std::string>{"--hosts"}, {"--host", "hv-2"}, {"--host", "hv-2", "--watch"}}) {
+  const std::string no_snapshot = err();
+  EXPECT_EQ(run({"--hosts", "--runtime-directory", directory_}), 1);
+  EXPECT_EQ(err(), no_snapshot);
+  for (const std::vector<std::string>& look : {std::vector<std::string>{"--host", "hv-2"}, {"--host", "hv-2", "--watch"}}) {
     std::vector<std::string> arguments = look;
     arguments.insert(arguments.end(), {"--runtime-directory", directory_});
     EXPECT_EQ(run(arguments), 1);
