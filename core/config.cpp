@@ -101,6 +101,12 @@ class Section {
 
   void networks(std::string_view key, std::vector<IpNetwork>& out) { list(key, out, kNetworksWanted, network_of); }
 
+  // The same, where none would mean nobody.
+  void some_networks(std::string_view key, std::vector<IpNetwork>& out) {
+    networks(key, out);
+    if (!error_ && table_.contains(key) && out.empty()) complain(*table_.get(key), key, "wants at least one network");
+  }
+
   void ports(std::string_view key, std::vector<std::uint16_t>& out) {
     list(key, out, "wants a list of UDP ports, such as [4789, 8472]", [](const toml::node& n) -> std::optional<std::uint16_t> {
       const auto value = n.is_integer() ? n.value<std::int64_t>() : std::nullopt;
@@ -228,7 +234,7 @@ void read_sflow(Section sflow, SflowConfig& config) {
   sflow.flag("enabled", config.enabled);
   sflow.addresses("listen", config.listen);
   sflow.integer("port", config.port, 1, 65535, "UDP");
-  sflow.networks("allow", config.allow);
+  sflow.some_networks("allow", config.allow);
   sflow.networks("agents", config.agents);
   sflow.networks("local_agents", config.local_agents);
   sflow.integer("threads", config.threads, 1, 16, "threads that receive");

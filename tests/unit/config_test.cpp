@@ -77,6 +77,7 @@ TEST(Config, NamesWhatIsWrongWithSflow) {
       {"port = 0", "port wants a whole number from 1 to 65535 (UDP), not 0"},
       {"port = 6343.5", "port wants a whole number from 1 to 65535 (UDP), not 6343.5"},
       {"allow = [\"10.0.0.1/8\"]", "allow " + networks + ", not '10.0.0.1/8'"},
+      {"allow = []", "allow wants at least one network"},
       {"threads = 17", "threads wants a whole number from 1 to 16 (threads that receive), not 17"},
       {"enabled = 1", "enabled wants true or false, not 1"},
       {"vxlan_ports = [70000]", "vxlan_ports wants a list of UDP ports, such as [4789, 8472], not 70000"},
