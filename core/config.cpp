@@ -275,7 +275,8 @@ Result<Config> parse_config(std::string_view text, std::string_view origin) {
   root.finish();
   if (error) return *error;
   if (config.libvirt.uris.empty() && !config.sflow.enabled) {
-    return Error{ErrorCode::kInvalid, fmt::format("{}: libvirt.uris is empty and there is no [sflow]: nothing would be watched", where)};
+    return Error{ErrorCode::kInvalid, fmt::format("{}: libvirt.uris is empty and {}: nothing would be watched", where,
+                                                  table.contains("sflow") ? "sflow.enabled is false" : "there is no [sflow]")};
   }
   // The default, where samples are taken more seldom than that.
   config.libvirt.vhost_user_interval_s = std::max(config.libvirt.vhost_user_interval_s, config.interval_s);

@@ -112,6 +112,7 @@ TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
       {"[libvirt]\nuris = [\"foo+ssh:///x\"]",
        "f:2: libvirt.uris wants a list of different libvirt URIs, such as [\"qemu:///system\", \"lxc:///system\"], not 'foo+ssh:///x'"},
       {"[libvirt]\nuris = []", "f: libvirt.uris is empty and there is no [sflow]: nothing would be watched"},
+      {"[libvirt]\nuris = []\n[sflow]\nenabled = false", "f: libvirt.uris is empty and sflow.enabled is false: nothing would be watched"},
   };
   for (const auto& [text, message] : cases) {
     const auto config = parse_config(text, "f");
