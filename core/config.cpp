@@ -13,6 +13,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "core/network_name.hpp"
 #include "core/text.hpp"
 
 namespace vmtraffic {
@@ -138,17 +139,31 @@ class Section {
     for (const auto& [key, node] : table_) names.emplace_back(key.source().begin, std::string(key.str()));
     std::sort(names.begin(), names.end());  // the file's order
     for (const auto& [where, name] : names) {
-      std::vector<IpNetwork> found;
-      const toml::node* node = table_.get(name);
-      if (node->is_string()) {
+      const auto before = static_cast<std::ptrdiff_t>(out.size());
+      const toml::node& node = *table_.get(name);
+      if (const std::string fault = fault_of_name(name); !fault.empty()) {
         known_.push_back(name);
-        const auto one = network_of(*node);
-        if (!one) return complain(*node, name, kNetworksWanted);
-        found.push_back(*one);
-      } else {
-        networks(name, found);
+        if (!error_) error_ = at(where.line, fmt::format("{} {}", path_.substr(0, path_.size() - 1), fault));
+        return;
       }
-      for (const IpNetwork& n : found) out.emplace_back(name, n);
+      if (node.is_string()) {
+        known_.push_back(name);
+        const auto one = network_of(node);
+        if (!one) return complain(node, name, kNetworksWanted);
+        out.emplace_back(name, *one);
+      } else {
+        std::vector<IpNetwork> found;
+        some_networks(name, found);
+        for (const IpNetwork& n : found) out.emplace_back(name, n);
+      }
+      if (error_) return;
+      const auto first = out.begin() + before;  // of this name
+      for (auto entry = first; entry != out.end(); ++entry) {
+        const auto same = std::find_if(out.begin(), first, [&](const auto& other) { return other.second == entry->second; });
+        if (same == first) continue;
+        return say(node.is_string() ? node : *node.as_array()->get(static_cast<std::size_t>(entry - first)), name,
+                   fmt::format("has {}, which is {}{} already", entry->second.text(), path_, printable(same->first)));
+      }
     }
   }
 
@@ -187,6 +202,14 @@ class Section {
     return text ? IpNetwork::parse(*text) : std::nullopt;
   }
 
+  // Empty: a network may be called that.
+  static std::string fault_of_name(std::string_view name) {
+    if (name.empty()) return "wants a name for each network, not ''";
+    if (!looks_like_address(name) && !name.starts_with(kVmPrefix)) return {};
+    return fmt::format("wants a name for each network that check_vm_talkers cannot take for {}, not '{}'",
+                       name.starts_with(kVmPrefix) ? "a VM's" : "an address", shortened(printable(name), 80));
+  }
+
   // driver[+transport]:// and something behind it. libvirt itself judges the rest when it is opened.
   static bool plausible_uri(std::string_view uri) {
     static constexpr std::array<std::string_view, 18> kDrivers{"qemu",   "lxc",       "xen",          "ch",       "bhyve",        "vz",
@@ -211,7 +234,15 @@ class Section {
     std::ostringstream value;
     if (!node.is_table() && !node.is_array()) value << toml::node_view<const toml::node>(&node);
     const std::string given = value.str().empty() ? "" : fmt::format(", not {}", shortened(printable(value.str()), 80));
-    error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: {}{} {}{}", origin_, node.source().begin.line, path_, key, want, given)};
+    say(node, key, fmt::format("{}{}", want, given));
+  }
+
+  void say(const toml::node& node, std::string_view key, std::string_view fault) {
+    if (!error_) error_ = at(node.source().begin.line, fmt::format("{}{} {}", path_, printable(key), fault));
+  }
+
+  Error at(std::uint32_t line, std::string_view fault) const {
+    return {ErrorCode::kInvalid, fmt::format("{}:{}: {}", origin_, line, fault)};
   }
 
   const toml::table& table_;

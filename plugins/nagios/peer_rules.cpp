@@ -6,20 +6,14 @@
 #include <charconv>
 #include <optional>
 
+#include "core/network_name.hpp"
 #include "core/text.hpp"
 #include "plugins/nagios/result.hpp"
 
 namespace vmtraffic::nagios {
 namespace {
 
-constexpr std::string_view kVmPrefix = "vm:";
 constexpr std::uint8_t kTcp = 6, kUdp = 17;
-
-// Whoever writes only digits and what stands between them means an address: a slip in it must not become a network's name.
-bool looks_like_address(std::string_view text) {
-  return text.find_first_of("./:") != std::string_view::npos &&
-         text.find_first_not_of("0123456789abcdefABCDEF./:") == std::string_view::npos;
-}
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;

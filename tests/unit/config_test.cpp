@@ -1,5 +1,6 @@
 #include "core/config.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace vmtraffic {
@@ -70,7 +71,11 @@ TEST(Config, SflowIsOffWithoutItsSection) {
 TEST(Config, NamesWhatIsWrongWithSflow) {
   const std::string networks = "wants a list of networks without host bits, such as [\"10.0.0.0/8\", \"2001:db8::/32\", \"192.0.2.1\"]";
   const std::string addresses = "wants a list of IP addresses, such as [\"127.0.0.1\", \"::1\"]";
-  const std::pair<std::string, std::string> cases[] = {
+  struct Case {
+    std::string line, said;
+    int at{2};
+  };
+  const Case cases[] = {
       {"listen = \"::1\"", "listen " + addresses + ", not '::1'"},
       {"listen = [\"localhost\"]", "listen " + addresses + ", not 'localhost'"},
       {"listen = []", "listen wants at least one IP address"},
@@ -83,12 +88,25 @@ TEST(Config, NamesWhatIsWrongWithSflow) {
       {"vxlan_ports = [70000]", "vxlan_ports wants a list of UDP ports, such as [4789, 8472], not 70000"},
       {"networks = { lan = \"10.0.0.0/33\" }", "networks.lan " + networks + ", not '10.0.0.0/33'"},
       {"networks = 3", "networks is a section: write [sflow.networks], not 3"},
+      {"[sflow.networks]\nlan = []", "networks.lan wants at least one network", 3},
+      {"[sflow.networks]\n\"\" = \"10.0.0.0/8\"", "networks wants a name for each network, not ''", 3},
+      {"[sflow.networks]\n\"10.0.0.0/8\" = \"10.0.0.0/8\"",
+       "networks wants a name for each network that check_vm_talkers cannot take for an address, not '10.0.0.0/8'", 3},
+      {"[sflow.networks]\n\"cafe.de\" = \"10.0.0.0/8\"",
+       "networks wants a name for each network that check_vm_talkers cannot take for an address, not 'cafe.de'", 3},
+      {"[sflow.networks]\n\"vm:web\" = \"10.0.0.0/8\"",
+       "networks wants a name for each network that check_vm_talkers cannot take for a VM's, not 'vm:web'", 3},
+      {"[sflow.networks]\nlan = \"10.0.0.0/8\"\nan = [\"10.1.0.0/16\",\n  \"10.0.0.0/8\"]",
+       "networks.an has 10.0.0.0/8, which is sflow.networks.lan already", 5},
+      {"[sflow.networks]\nlan = \"10.0.0.0/8\"\nwan = \"10.0.0.0/8\"", "networks.wan has 10.0.0.0/8, which is sflow.networks.lan already",
+       4},
   };
-  for (const auto& [line, said] : cases) {
+  for (const auto& [line, said, at] : cases) {
     const auto config = parse_config("[sflow]\n" + line, "f");
     ASSERT_FALSE(config.ok()) << line;
-    EXPECT_EQ(config.error().text, "f:2: sflow." + said);
+    EXPECT_EQ(config.error().text, fmt::format("f:{}: sflow.{}", at, said));
   }
+  EXPECT_TRUE(parse_config("[sflow.networks]\nlan = \"10.0.0.0/8\"\n\"lan of 10.1\" = [\"10.1.0.0/16\", \"10.1.0.0/16\"]", "f").ok());
 }
 
 TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
