@@ -97,7 +97,18 @@ class Section {
       const auto text = n.is_string() ? n.value<std::string>() : std::nullopt;
       return text ? IpAddress::parse(*text) : std::nullopt;
     });
-    if (!error_ && table_.contains(key) && out.empty()) complain(*table_.get(key), key, "wants at least one IP address");
+    if (error_ || !table_.contains(key)) return;
+    if (out.empty()) return complain(*table_.get(key), key, "wants at least one IP address");
+    // The kernel gives a port once to one address, and a wildcard has all of its version.
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const toml::node& node = *table_.get(key)->as_array()->get(i);
+      const auto here = out.begin() + static_cast<std::ptrdiff_t>(i);
+      if (std::find(out.begin(), here, out[i]) != here) return say(node, key, fmt::format("has {} twice", out[i].text()));
+      const auto beside =
+          std::find_if(out.begin(), out.end(), [&](const IpAddress& o) { return o.version == out[i].version && o != out[i]; });
+      if (is_wildcard(out[i]) && beside != out.end())
+        return say(node, key, fmt::format("wants {} alone or not at all: it has {} too", out[i].text(), beside->text()));
+    }
   }
 
   void networks(std::string_view key, std::vector<IpNetwork>& out) { list(key, out, kNetworksWanted, network_of); }
@@ -209,6 +220,8 @@ class Section {
     return fmt::format("wants a name for each network that check_vm_talkers cannot take for {}, not '{}'",
                        name.starts_with(kVmPrefix) ? "a VM's" : "an address", shortened(printable(name), 80));
   }
+
+  static bool is_wildcard(const IpAddress& address) { return address.octets == decltype(address.octets){}; }
 
   // driver[+transport]:// and something behind it. libvirt itself judges the rest when it is opened.
   static bool plausible_uri(std::string_view uri) {

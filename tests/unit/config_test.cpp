@@ -79,6 +79,9 @@ TEST(Config, NamesWhatIsWrongWithSflow) {
       {"listen = \"::1\"", "listen " + addresses + ", not '::1'"},
       {"listen = [\"localhost\"]", "listen " + addresses + ", not 'localhost'"},
       {"listen = []", "listen wants at least one IP address"},
+      {"listen = [\"127.0.0.1\", \"::1\",\n  \"127.0.0.1\"]", "listen has 127.0.0.1 twice", 3},
+      {"listen = [\"127.0.0.1\", \"0.0.0.0\"]", "listen wants 0.0.0.0 alone or not at all: it has 127.0.0.1 too"},
+      {"listen = [\"::\", \"0.0.0.0\", \"::1\"]", "listen wants :: alone or not at all: it has ::1 too"},
       {"port = 0", "port wants a whole number from 1 to 65535 (UDP), not 0"},
       {"port = 6343.5", "port wants a whole number from 1 to 65535 (UDP), not 6343.5"},
       {"allow = [\"10.0.0.1/8\"]", "allow " + networks + ", not '10.0.0.1/8'"},
@@ -107,6 +110,7 @@ TEST(Config, NamesWhatIsWrongWithSflow) {
     EXPECT_EQ(config.error().text, fmt::format("f:{}: sflow.{}", at, said));
   }
   EXPECT_TRUE(parse_config("[sflow.networks]\nlan = \"10.0.0.0/8\"\n\"lan of 10.1\" = [\"10.1.0.0/16\", \"10.1.0.0/16\"]", "f").ok());
+  EXPECT_TRUE(parse_config("[sflow]\nlisten = [\"::\", \"0.0.0.0\"]", "f").ok()) << "each is all of its own version";
 }
 
 TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
