@@ -18,6 +18,7 @@ namespace vmtraffic {
 namespace {
 
 constexpr int kLook_ms = 200;                            // how often a thread looks for what it was not woken for
+constexpr Nanoseconds kAdmissionPeriod = 60 * kSecond;   // at least: an idle agent sends its counters alone, every 20 or 30 seconds
 constexpr Nanoseconds kOwnAddressesLast = 60 * kSecond;  // the host's addresses change seldom
 
 // Totals of all threads, of which only the growth is published.
@@ -113,7 +114,7 @@ struct SflowListener::State {
         wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         unattributed(options.intake.limits.period),
         turned_away(options.intake.limits.period),
-        admitted(options.intake.limits.period) {
+        admitted(std::max(options.intake.limits.period, kAdmissionPeriod)) {
     for (std::uint32_t i = 0; i < options.threads; ++i) {
       shards.push_back(std::make_unique<Shard>(options.intake));
       shards.back()->sockets.resize(options.listen.size());
