@@ -177,6 +177,12 @@ struct ConversationRow {
   FlowBothWays flows;
 };
 
+// A network that the configuration names. An address is of the first that holds it: the longest prefixes come first.
+struct NamedNetworkRow {
+  std::string_view name;
+  IpNetwork network;
+};
+
 // Packets that an agent reports as dropped. Exact notifications as far as the agent could send them, not estimates.
 struct DropRow {
   std::optional<std::size_t> vnic;      // nothing: of no vNIC
@@ -248,6 +254,11 @@ class Snapshot {
   ServiceRow service(std::size_t index) const;
   std::size_t conversation_count() const;
   ConversationRow conversation(std::size_t index) const;
+  // Names of networks, each once; and the networks themselves, of which several may have one name. An older collector tells names alone.
+  std::size_t network_name_count() const;
+  std::string_view network_name(std::size_t index) const;
+  std::size_t network_count() const;
+  NamedNetworkRow network(std::size_t index) const;
   std::size_t drop_count() const;
   DropRow drop(std::size_t index) const;
 

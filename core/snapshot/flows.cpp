@@ -35,12 +35,24 @@ AttributedBy by(std::uint8_t value) { return enum_of(value, AttributedBy::kPort,
 
 std::optional<std::size_t> place(std::uint32_t one_more) { return one_more == 0 ? std::nullopt : std::optional<std::size_t>(one_more - 1); }
 
+// Of networks whoever looks for an address reads as many bits as their length says.
+bool prefixes_fit(const fbs::Flows& flows) {
+  for (Index i = 0; i < size_of(flows.network_prefixes()); ++i) {
+    const fbs::NetworkPrefix* p = flows.network_prefixes()->Get(i);
+    const unsigned longest = p->version() == 4 ? 32 : p->version() == 6 ? 128 : 0;
+    if (p->name() >= size_of(flows.networks()) || longest == 0 || p->length() > longest) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool Snapshot::Impl::flows_fit() const {
   if (flows == nullptr) return true;
-  if (!aligned(flows->vnics()) || !aligned(flows->protocols()) || !aligned(flows->services()) || !aligned(flows->conversations()))
+  if (!aligned(flows->vnics()) || !aligned(flows->protocols()) || !aligned(flows->services()) || !aligned(flows->conversations()) ||
+      !aligned(flows->network_prefixes()))
     return false;
+  if (!prefixes_fit(*flows)) return false;
   const std::size_t vnics = domain_of.size();
   const auto drops_fit = [&] {
     for (Index i = 0; i < size_of(flows->drops()); ++i) {
@@ -113,6 +125,19 @@ ConversationRow Snapshot::conversation(std::size_t index) const {
     row.address.version = c->address_version();
     std::copy_n(c->address()->data(), row.address.octets.size(), row.address.octets.begin());
   }
+  return row;
+}
+
+std::size_t Snapshot::network_name_count() const { return impl_->flows == nullptr ? 0 : size_of(impl_->flows->networks()); }
+
+std::string_view Snapshot::network_name(std::size_t index) const { return view(impl_->flows->networks()->Get(static_cast<Index>(index))); }
+
+std::size_t Snapshot::network_count() const { return impl_->flows == nullptr ? 0 : size_of(impl_->flows->network_prefixes()); }
+
+NamedNetworkRow Snapshot::network(std::size_t index) const {
+  const fbs::NetworkPrefix* p = impl_->flows->network_prefixes()->Get(static_cast<Index>(index));
+  NamedNetworkRow row{.name = network_name(p->name()), .network = {{.version = p->version()}, p->length()}};
+  std::copy_n(p->address()->data(), row.network.address.octets.size(), row.network.address.octets.begin());
   return row;
 }
 

@@ -263,9 +263,10 @@ EncodedPart encode_events(const std::vector<Event>& events, std::uint64_t last_s
 }
 
 EncodedPart encode_flows(const FlowRows& f) {
-  Builder b = part_builder(512 + sizeof(VnicFlowSums) * f.vnics.size() + sizeof(ProtocolFlowSums) * f.protocols.size() +
-                           sizeof(ServiceFlowSums) * f.services.size() + sizeof(ConversationSums) * f.conversations.size() +
-                           128 * f.drops.size() + sizeof(std::uint32_t) * f.peers.size());
+  Builder b =
+      part_builder(512 + sizeof(VnicFlowSums) * f.vnics.size() + sizeof(ProtocolFlowSums) * f.protocols.size() +
+                   sizeof(ServiceFlowSums) * f.services.size() + sizeof(ConversationSums) * f.conversations.size() + 128 * f.drops.size() +
+                   sizeof(std::uint32_t) * f.peers.size() + sizeof(NetworkPrefix) * f.network_prefixes.size());
   std::vector<flatbuffers::Offset<fbs::Drop>> drops;
   for (const DropSums& d : f.drops) {
     const auto reason = b.CreateSharedString(d.reason);
@@ -279,8 +280,9 @@ EncodedPart encode_flows(const FlowRows& f) {
   const auto services = structs<fbs::ServiceFlows>(b, f.services);
   const auto conversations = structs<fbs::Conversation>(b, f.conversations);
   const auto peers = f.peers.empty() ? 0 : b.CreateVector(f.peers);
+  const auto prefixes = f.network_prefixes.empty() ? 0 : structs<fbs::NetworkPrefix>(b, f.network_prefixes);
   b.Finish(fbs::CreateFlows(b, f.covered_s, f.samples, f.packets, f.octets, f.unattributed_packets, f.unattributed_octets, vnics, protocols,
-                            services, conversations, networks, drop_vector, peers));
+                            services, conversations, networks, drop_vector, peers, prefixes));
   return finish(b);
 }
 

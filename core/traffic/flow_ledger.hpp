@@ -268,6 +268,12 @@ class FlowLedger {
   std::vector<IpAddress> learnt_addresses(std::size_t row) const;
   // Each once, in the configuration's order: several networks may have one name.
   const std::vector<std::string>& network_names() const { return network_names_; }
+  // The longest prefix first: of several that hold an address the first counts.
+  struct NumberedNetwork {
+    IpNetwork network;
+    std::uint32_t name{0};  // its place in network_names()
+  };
+  const std::vector<NumberedNetwork>& networks() const { return networks_; }
   const FlowCounts& counts() const { return counts_; }
   const Limits& limits() const { return limits_; }
   // What the exact counters say now, beside what samples stood for when they were read.
@@ -317,11 +323,7 @@ class FlowLedger {
   std::uint64_t epoch_{1};             // of what they were found in
 
   Limits limits_;
-  struct NumberedNetwork {
-    IpNetwork network;
-    std::uint32_t name{0};
-  };
-  std::vector<NumberedNetwork> networks_;  // the longest prefix first
+  std::vector<NumberedNetwork> networks_;
   std::vector<std::string> network_names_;
   std::vector<std::unique_ptr<VnicFlows>> vnics_;  // by number
   std::vector<std::uint32_t> rows_;                // the inventory's vNICs: their numbers

@@ -79,6 +79,17 @@ struct ConversationSums {
 };
 static_assert(sizeof(ConversationSums) == 152);
 
+// A network of `networks`, of which several may have one name.
+struct NetworkPrefix {
+  std::array<std::uint8_t, 16> address{};
+  std::uint32_t name{0};  // its name's place among `networks`
+  std::uint8_t version{0};
+  std::uint8_t length{0};
+  std::uint16_t reserved{0};
+  friend bool operator==(const NetworkPrefix&, const NetworkPrefix&) = default;
+};
+static_assert(sizeof(NetworkPrefix) == 24);
+
 struct DropSums {
   std::optional<std::uint32_t> vnic;
   Direction direction{Direction::kRx};
@@ -97,6 +108,7 @@ struct FlowRows {
   std::vector<ServiceFlowSums> services;        // by vNIC, then recent octets
   std::vector<ConversationSums> conversations;  // by vNIC, then recent octets
   std::vector<std::string> networks;
+  std::vector<NetworkPrefix> network_prefixes;  // the longest first: of several that hold an address the first counts
   std::vector<DropSums> drops;
   // Inventory order: with how many each vNIC has a kept conversation that has recent samples, published or not.
   std::vector<std::uint32_t> peers;

@@ -367,6 +367,8 @@ FlowRows flow_rows(std::span<const FlowLedger* const> ledgers, std::span<const V
   }
   out.covered_s = static_cast<double>(now - since) / static_cast<double>(kSecond);
   out.networks = ledgers[0]->network_names();
+  for (const auto& [network, name] : ledgers[0]->networks())
+    out.network_prefixes.push_back({network.address.octets, name, network.address.version, network.prefix_length});
   const View view(ledgers, options);
   view.vnics(out, totals);
   view.protocols(out);

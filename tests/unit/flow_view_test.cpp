@@ -60,6 +60,15 @@ TEST_F(FlowViewTest, ShowsTheTopOfEachVnicAndAllNamedNetworks) {
                                                                            "0 backup 0/1 tcp/22", "1 10.9.9.1 0/3 tcp/443"}));
 }
 
+TEST_F(FlowViewTest, NamedNetworksAreTheLongestPrefixFirst) {
+  const FlowLedger ledger({}, {{"all", {ip(10, 0, 0, 0), 8}}, {"office", {ip(10, 1, 0, 0), 16}}, {"all", {ip(192, 0, 2, 7), 32}}});
+  const FlowRows made = rows({&ledger});
+  EXPECT_EQ(made.networks, (std::vector<std::string>{"all", "office"}));
+  EXPECT_EQ(made.network_prefixes, (std::vector<NetworkPrefix>{{.address = {192, 0, 2, 7}, .name = 0, .version = 4, .length = 32},
+                                                               {.address = {10, 1}, .name = 1, .version = 4, .length = 16},
+                                                               {.address = {10}, .name = 0, .version = 4, .length = 8}}));
+}
+
 TEST_F(FlowViewTest, AllPeersOfLateAreCounted) {
   one_.tick(now_, {});
   for (std::uint8_t i = 1; i <= 200; ++i) send(one_, ip(10, 9, 9, i), 1);

@@ -80,6 +80,23 @@ TEST(SnapshotFlows, AnOlderCollectorDoesNotTellOfPeers) {
   EXPECT_EQ(parsed(content).vnic_flows(2)->peers, std::nullopt) << "of vNICs that it does not name";
 }
 
+TEST(SnapshotFlows, NamedNetworksHaveTheirPrefixes) {
+  SnapshotContent content = snapshot_with_flows();
+  const Snapshot older = parsed(content);  // tells names alone
+  ASSERT_EQ(older.network_name_count(), 2U);
+  EXPECT_EQ(older.network_name(0), "backup");
+  EXPECT_EQ(older.network_count(), 0U);
+  content.flows->network_prefixes = {{.address = {0x20, 1, 0xd, 0xb8}, .name = 0, .version = 6, .length = 32},
+                                     {.address = {10, 1}, .name = 1, .version = 4, .length = 16}};
+  const Snapshot s = parsed(content);
+  ASSERT_EQ(s.network_count(), 2U);
+  EXPECT_EQ(s.network(0).name, "backup");
+  EXPECT_EQ(s.network(0).network, IpNetwork::parse("2001:db8::/32"));
+  EXPECT_EQ(s.network(1).name, "office|=;'lan");
+  EXPECT_EQ(s.network(1).network, IpNetwork::parse("10.1.0.0/16"));
+  EXPECT_EQ(parsed(small_snapshot()).network_name_count() + parsed(small_snapshot()).network_count(), 0U);
+}
+
 TEST(SnapshotFlows, NothingIsNotZero) {
   const Snapshot none = parsed(small_snapshot());
   EXPECT_EQ(none.flows(), std::nullopt);
@@ -104,6 +121,10 @@ TEST(SnapshotFlows, RowsThatNameNoVnicAreRefused) {
   EXPECT_TRUE(refused([](FlowRows& f) { f.conversations[2].peer = 3; }));
   EXPECT_TRUE(refused([](FlowRows& f) { f.conversations[1].peer = 2; }));
   EXPECT_TRUE(refused([](FlowRows& f) { f.drops[0].vnic = 3; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.network_prefixes = {{.name = 2, .version = 4, .length = 8}}; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.network_prefixes = {{.name = 0, .version = 4, .length = 33}}; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.network_prefixes = {{.name = 0, .version = 6, .length = 129}}; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.network_prefixes = {{.name = 0, .version = 5, .length = 8}}; }));
   EXPECT_FALSE(refused([](FlowRows&) {}));
 }
 

@@ -27,6 +27,8 @@ inline std::uint64_t walk(const Snapshot& s) {
   for (std::size_t i = 0; i < s.protocol_count(); ++i) sum += s.protocol(i).flows.rx.total.samples;
   for (std::size_t i = 0; i < s.service_count(); ++i) sum += s.service(i).service.port;
   for (std::size_t i = 0; i < s.conversation_count(); ++i) sum += s.conversation(i).network.size() + s.conversation(i).peer_vnic;
+  for (std::size_t i = 0; i < s.network_name_count(); ++i) sum += s.network_name(i).size();
+  for (std::size_t i = 0; i < s.network_count(); ++i) sum += s.network(i).name.size() + s.network(i).network.prefix_length;
   for (std::size_t i = 0; i < s.drop_count(); ++i) sum += s.drop(i).reason.size();
   for (std::size_t i = 0; i < s.agent_count(); ++i) sum += s.agent(i).address.size() + s.agent(i).sender.size() + s.agent(i).host.size();
   for (std::size_t i = 0; i < s.host_count(); ++i) sum += s.host(i).name.size();
