@@ -32,7 +32,7 @@ State state_of(const Talkers& talkers, const TalkersOptions& options) {
 CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, const SnapshotPlace& place, const Clock& clock) {
   const std::optional<FlowsInfo> flows = snapshot.flows();
   const FlowsInfo info = flows.value_or(FlowsInfo{});
-  const Talkers talkers = talkers_of(snapshot, info, options, clock);
+  const Talkers talkers = talkers_of(snapshot, info, NamedNetworks::of(snapshot), options, clock);
   CheckResult result;
   if (!talkers.missing.empty()) {
     result.text = talkers.missing.text(options.selection, talkers.names);

@@ -13,6 +13,7 @@
 namespace vmtraffic::nagios {
 namespace {
 
+constexpr std::string_view kAllow = "allow", kDeny = "deny";
 constexpr std::uint8_t kTcp = 6, kUdp = 17;
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
@@ -33,37 +34,72 @@ const Rule* first_match(const std::vector<Rule>& rules, const Subject& subject) 
   return found == rules.end() ? nullptr : &*found;
 }
 
-const PeerRule* first_network(const std::vector<PeerRule>& rules) {
-  const auto found =
-      std::find_if(rules.begin(), rules.end(), [](const PeerRule& rule) { return std::holds_alternative<IpNetwork>(rule.what); });
-  return found == rules.end() ? nullptr : &*found;
+// Addresses that a guest gives itself wherever it is. They do not tell which others it has.
+bool is_link_local(const IpAddress& address) {
+  static constexpr IpNetwork kV4{{.version = 4, .octets = {169, 254}}, 16};
+  static constexpr IpNetwork kV6{{.version = 6, .octets = {0xFE, 0x80}}, 10};
+  return kV4.contains(address) || kV6.contains(address);
+}
+
+// Whether a VM has an address that is `in` something.
+template <class In>
+Fit any_address(const PeerFacts& vm, const In& in) {
+  bool known = false;
+  for (const std::string_view text : vm.addresses) {
+    const std::optional<IpAddress> address = IpAddress::parse(text);
+    if (!address) continue;
+    if (in(*address)) return Fit::kYes;
+    known = known || !is_link_local(*address);
+  }
+  return known ? Fit::kNo : Fit::kPerhaps;
+}
+
+// The best of the rules, and how well it fits.
+struct BestRule {
+  Fit fit{Fit::kNo};
+  const PeerRule* rule{nullptr};
+};
+
+BestRule best_of(const std::vector<PeerRule>& rules, const PeerFacts& peer, const NamedNetworks& networks) {
+  BestRule best;
+  for (const PeerRule& rule : rules) {
+    const Fit fit = rule.fit(peer, networks);
+    if (fit > best.fit) best = {fit, &rule};
+  }
+  return best;
+}
+
+// Why nobody can say whether the rule is about it, and what to do.
+Judgement undecided(const PeerFacts& peer, const PeerRule& rule, std::string_view verb) {
+  if (peer.kind == PeerKind::kVnic) {
+    return {Ruling::kUndecided, fmt::format("its addresses are not known, so nobody can say whether {} has one of them; {} {}{} instead",
+                                            rule.text(), verb, kVmPrefix, text_name(peer.vm))};
+  }
+  return {Ruling::kUndecided, fmt::format("it may hold {}{}: name that in [sflow.networks] and {} the name",
+                                          verb == kAllow ? "more than " : "", rule.text(), verb)};
 }
 
 }  // namespace
 
-bool PeerRule::matches(const PeerFacts& peer) const {
+Fit PeerRule::fit(const PeerFacts& peer, const NamedNetworks& networks) const {
+  const auto yes = [](bool fits) { return fits ? Fit::kYes : Fit::kNo; };
+  const auto* addresses = std::get_if<IpNetwork>(&what);
+  const auto* named = std::get_if<Network>(&what);
   switch (peer.kind) {
     case PeerKind::kNone:
       break;
-    case PeerKind::kAddress: {
-      const auto* network = std::get_if<IpNetwork>(&what);
-      return network != nullptr && network->contains(peer.address);
-    }
-    case PeerKind::kNetwork: {
-      const auto* network = std::get_if<Network>(&what);
-      return network != nullptr && network->name == peer.network;
-    }
-    case PeerKind::kVnic: {
-      if (const auto* vm = std::get_if<Vm>(&what)) return vm->name.matches(peer.vm);
-      const auto* network = std::get_if<IpNetwork>(&what);
-      if (network == nullptr) return false;
-      return std::any_of(peer.addresses.begin(), peer.addresses.end(), [&](std::string_view text) {
-        const std::optional<IpAddress> address = IpAddress::parse(text);
-        return address && network->contains(*address);
-      });
-    }
+    case PeerKind::kAddress:
+      return yes(addresses != nullptr && addresses->contains(peer.address));
+    case PeerKind::kNetwork:
+      if (addresses != nullptr) return networks.within(peer.network, *addresses);
+      return yes(named != nullptr && named->name == peer.network);
+    case PeerKind::kVnic:
+      if (addresses != nullptr) return any_address(peer, [&](const IpAddress& address) { return addresses->contains(address); });
+      if (named == nullptr) return yes(std::get<Vm>(what).name.matches(peer.vm));
+      if (!networks.tell_addresses()) return Fit::kNo;
+      return any_address(peer, [&](const IpAddress& address) { return networks.name_of(address) == named->name; });
   }
-  return false;
+  return Fit::kNo;
 }
 
 std::string PeerRule::text() const {
@@ -111,16 +147,20 @@ Result<PortRule> parse_port_rule(std::string_view text) {
   return PortRule{protocol == "tcp" ? kTcp : kUdp, *first, *last};
 }
 
-Judgement TalkRules::of_peer(const PeerFacts& peer) const {
-  if (const PeerRule* rule = first_match(deny, peer)) return {Ruling::kForbidden, fmt::format("denied by {}", rule->text())};
-  if (!allow.empty()) {
-    if (first_match(allow, peer) != nullptr) return {};
-    return {Ruling::kForbidden, "not among what is allowed"};
-  }
-  if (peer.kind != PeerKind::kNetwork) return {};
-  const PeerRule* network = first_network(deny);
-  if (network == nullptr) return {};
-  return {Ruling::kUndecided, fmt::format("it may hold {}: name that in [sflow.networks] and deny the name", network->text())};
+Judgement TalkRules::of_peer(const PeerFacts& peer, const NamedNetworks& networks) const {
+  const BestRule denied = best_of(deny, peer, networks);
+  if (denied.fit == Fit::kYes) return {Ruling::kForbidden, fmt::format("denied by {}", denied.rule->text())};
+  BestRule allowed = best_of(allow, peer, networks);
+  // Of a named network an older collector tells no addresses: whoever allows some of them has not allowed it.
+  if (peer.kind == PeerKind::kNetwork && !networks.tell_addresses() && allowed.fit == Fit::kPerhaps) allowed = {};
+  if (!allow.empty() && allowed.fit == Fit::kNo) return {Ruling::kForbidden, "not among what is allowed"};
+  // Who allows a network or a VM by its name has said that it is well, whatever addresses it has.
+  const bool by_name = std::any_of(allow.begin(), allow.end(), [&](const PeerRule& rule) {
+    return !std::holds_alternative<IpNetwork>(rule.what) && rule.fit(peer, networks) == Fit::kYes;
+  });
+  if (denied.fit == Fit::kPerhaps && !by_name) return undecided(peer, *denied.rule, kDeny);
+  if (allowed.fit == Fit::kPerhaps) return undecided(peer, *allowed.rule, kAllow);
+  return {};
 }
 
 Judgement TalkRules::of_service(const ServiceKey& service) const {

@@ -5,6 +5,9 @@
 //   backup                    a network of [sflow.networks]      tcp/8000-8099   a range of them
 //   vm:web1, vm:/^web/        another VM of the same host
 //
+// A network of either kind is also about the VMs that are known to have an address in it, and a network of addresses about what stands
+// under the name of a network inside it. Who cannot be told apart by what is known is undecided, which is never fine.
+//
 // What is denied is forbidden. Where something is allowed, all else is forbidden, except what a rule of that kind cannot be about: a packet
 // that is neither TCP nor UDP has no port.
 #pragma once
@@ -19,6 +22,7 @@
 #include "core/address.hpp"
 #include "core/flows.hpp"
 #include "core/result.hpp"
+#include "plugins/nagios/named_networks.hpp"
 #include "plugins/nagios/selection.hpp"
 
 namespace vmtraffic::nagios {
@@ -41,7 +45,7 @@ struct PeerRule {
   };
   std::variant<IpNetwork, Network, Vm> what;
 
-  bool matches(const PeerFacts& peer) const;
+  Fit fit(const PeerFacts& peer, const NamedNetworks& networks) const;
   std::string text() const;  // for messages
 };
 
@@ -62,7 +66,7 @@ Result<PortRule> parse_port_rule(std::string_view text);
 
 enum class Ruling : std::uint8_t {
   kFine,
-  kUndecided,  // of a network that has a name the addresses are not published, so it may hold a denied one
+  kUndecided,  // it may have an address that a rule is about: under a network's name, or a VM of which no address is known
   kForbidden,
 };
 
@@ -77,7 +81,7 @@ struct TalkRules {
   std::vector<PortRule> allow_ports, deny_ports;
 
   bool any_for_ports() const { return !allow_ports.empty() || !deny_ports.empty(); }
-  Judgement of_peer(const PeerFacts& peer) const;
+  Judgement of_peer(const PeerFacts& peer, const NamedNetworks& networks) const;
   Judgement of_service(const ServiceKey& service) const;
 };
 

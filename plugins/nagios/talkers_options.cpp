@@ -18,7 +18,7 @@ constexpr std::string_view kFooter =
     "Only what the collector publishes is seen: the top conversations and services of each vNIC (sflow.top) in the recent window, and\n"
     "all with the networks of [sflow.networks], which are always published. To be sure of a network, name it there. Its addresses then\n"
     "stand under its name alone: allow or deny the name. PORTs are those of services: the end that listens, else the lower one.\n"
-    "A conversation with another VM is matched by vm:NAME, or by the addresses that are known of that VM.\n"
+    "A conversation with another VM is matched by vm:NAME, or by the addresses that are known of that VM; UNKNOWN where none is.\n"
     "Perfdata: NAME_top_rx_bits and so on of the top peer, whoever that is, NAME_peers (all that the collector keeps)\n"
     "and NAME_forbidden.";
 

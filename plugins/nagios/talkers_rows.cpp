@@ -31,8 +31,8 @@ std::size_t first_row(std::size_t count, std::size_t vnic, const VnicOf& vnic_of
 // Collects one VM's vNICs.
 class TalkerBuilder {
  public:
-  TalkerBuilder(const Snapshot& snapshot, const FlowsInfo& flows, const TalkersOptions& options)
-      : snapshot_(snapshot), flows_(flows), options_(options) {}
+  TalkerBuilder(const Snapshot& snapshot, const FlowsInfo& flows, const NamedNetworks& networks, const TalkersOptions& options)
+      : snapshot_(snapshot), flows_(flows), networks_(networks), options_(options) {}
 
   void add(std::size_t vnic) {
     const std::optional<VnicFlowsRow> all = snapshot_.vnic_flows(vnic);
@@ -103,7 +103,7 @@ class TalkerBuilder {
   void take(Talk& talk, const ConversationRow& row, const PeerFacts& facts) {
     if (talk.service != row.service) talk.service = {};
     add(row.flows, talk.rx, talk.tx);
-    for (const Judgement& judgement : {options_.rules.of_peer(facts), options_.rules.of_service(row.service)}) {
+    for (const Judgement& judgement : {options_.rules.of_peer(facts, networks_), options_.rules.of_service(row.service)}) {
       if (judgement.ruling > talk.judgement.ruling) talk.judgement = judgement;
       if (judgement.ruling == Ruling::kForbidden) named_services_.push_back(row.service);
     }
@@ -173,6 +173,7 @@ class TalkerBuilder {
 
   const Snapshot& snapshot_;
   const FlowsInfo& flows_;
+  const NamedNetworks& networks_;
   const TalkersOptions& options_;
   SampledSum rx_, tx_;  // of the whole VM
   bool ever_sampled_{false};
@@ -181,9 +182,10 @@ class TalkerBuilder {
   std::vector<ServiceKey> named_services_;  // forbidden ones that a conversation tells of
 };
 
-Talker make_talker(const Snapshot& snapshot, const FlowsInfo& flows, const DomainRow& domain, const TalkersOptions& options) {
+Talker make_talker(const Snapshot& snapshot, const FlowsInfo& flows, const NamedNetworks& networks, const DomainRow& domain,
+                   const TalkersOptions& options) {
   if (!is_active(domain.state)) return {.domain = domain.index, .kind = TalkerKind::kNotRunning, .state = options.not_running};
-  TalkerBuilder builder(snapshot, flows, options);
+  TalkerBuilder builder(snapshot, flows, networks, options);
   for (std::size_t vnic = domain.first_vnic; vnic < domain.first_vnic + domain.vnic_count; ++vnic) builder.add(vnic);
   return builder.finish(domain.index);
 }
@@ -253,7 +255,8 @@ double Talk::largest() const {
   return most;
 }
 
-Talkers talkers_of(const Snapshot& snapshot, const FlowsInfo& flows, const TalkersOptions& options, const Clock& clock) {
+Talkers talkers_of(const Snapshot& snapshot, const FlowsInfo& flows, const NamedNetworks& networks, const TalkersOptions& options,
+                   const Clock& clock) {
   Talkers talkers;
   talkers.names.reserve(snapshot.domain_count());
   const Nanoseconds now = clock.boottime();
@@ -261,7 +264,7 @@ Talkers talkers_of(const Snapshot& snapshot, const FlowsInfo& flows, const Talke
   talkers.missing = visit_domains(snapshot, options.selection, [&](const DomainRow& domain, bool selected) {
     talkers.names.push_back(domain.name);
     if (!selected) return;
-    Talker talker = make_talker(snapshot, flows, domain, options);
+    Talker talker = make_talker(snapshot, flows, networks, domain, options);
     const std::optional<Nanoseconds> age = domain.confirmed_boottime ? std::optional(now - *domain.confirmed_boottime) : std::nullopt;
     if (age && names_are_old(*age, interval)) {
       // That it does not run is what libvirt said, and that was long ago: it says nothing about now.

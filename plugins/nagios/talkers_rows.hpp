@@ -98,7 +98,8 @@ struct Talkers {
   std::optional<Nanoseconds> oldest_names{};  // as Rows::oldest_names
 };
 
-// `flows`: the snapshot's.
-Talkers talkers_of(const Snapshot& snapshot, const FlowsInfo& flows, const TalkersOptions& options, const Clock& clock);
+// `flows`, `networks`: the snapshot's.
+Talkers talkers_of(const Snapshot& snapshot, const FlowsInfo& flows, const NamedNetworks& networks, const TalkersOptions& options,
+                   const Clock& clock);
 
 }  // namespace vmtraffic::nagios

@@ -19,6 +19,8 @@ constexpr std::string_view kRight =
 PeerFacts address(const char* text) { return {.kind = PeerKind::kAddress, .address = *IpAddress::parse(text)}; }
 PeerFacts network(std::string_view name) { return {.kind = PeerKind::kNetwork, .network = name}; }
 
+const NamedNetworks kOlder({"internal", "office", "backup"}, {});  // names alone
+
 TalkRules rules(const std::vector<const char*>& allow, const std::vector<const char*>& deny) {
   TalkRules rules;
   for (const char* text : allow) rules.allow.push_back(*parse_peer_rule(text));
@@ -72,32 +74,112 @@ TEST(PeerRules, Ports) {
 
 TEST(PeerRules, DenyIsStrongerThanAllow) {
   const TalkRules both = rules({"10.0.0.0/8", "backup"}, {"10.66.0.0/16", "vm:/^evil/"});
-  EXPECT_EQ(both.of_peer(address("10.1.2.3")), (Judgement{}));
-  EXPECT_EQ(both.of_peer(address("10.66.0.1")), (Judgement{Ruling::kForbidden, "denied by 10.66.0.0/16"}));
-  EXPECT_EQ(both.of_peer(address("2001:db8::1")), (Judgement{Ruling::kForbidden, "not among what is allowed"}));
-  EXPECT_EQ(both.of_peer(network("backup")), (Judgement{}));
-  EXPECT_EQ(both.of_peer(network("office")), (Judgement{Ruling::kForbidden, "not among what is allowed"}));
-  EXPECT_EQ(both.of_peer({.kind = PeerKind::kVnic, .vm = "evil-1"}), (Judgement{Ruling::kForbidden, "denied by vm:/^evil/"}));
-  EXPECT_EQ(rules({}, {}).of_peer(address("10.66.0.1")), (Judgement{}));
+  EXPECT_EQ(both.of_peer(address("10.1.2.3"), kOlder), (Judgement{}));
+  EXPECT_EQ(both.of_peer(address("10.66.0.1"), kOlder), (Judgement{Ruling::kForbidden, "denied by 10.66.0.0/16"}));
+  EXPECT_EQ(both.of_peer(address("2001:db8::1"), kOlder), (Judgement{Ruling::kForbidden, "not among what is allowed"}));
+  EXPECT_EQ(both.of_peer(network("backup"), kOlder), (Judgement{}));
+  EXPECT_EQ(both.of_peer(network("office"), kOlder), (Judgement{Ruling::kForbidden, "not among what is allowed"}));
+  EXPECT_EQ(both.of_peer({.kind = PeerKind::kVnic, .vm = "evil-1"}, kOlder), (Judgement{Ruling::kForbidden, "denied by vm:/^evil/"}));
+  EXPECT_EQ(rules({}, {}).of_peer(address("10.66.0.1"), kOlder), (Judgement{}));
 }
+
+// What a VM has, and what a rule asks for.
+PeerFacts vm(const std::vector<std::string_view>& addresses) { return {.kind = PeerKind::kVnic, .vm = "web", .addresses = addresses}; }
+
+const NamedNetworks kNetworks({"office", "lab", "v6"}, {{"lab", *IpNetwork::parse("10.1.7.0/24")},
+                                                        {"v6", *IpNetwork::parse("2001:db8::/32")},
+                                                        {"office", *IpNetwork::parse("10.1.0.0/16")},
+                                                        {"office", *IpNetwork::parse("10.2.0.0/16")}});
+
+Judgement denied_by(std::string_view rule) { return {Ruling::kForbidden, "denied by " + std::string(rule)}; }
+Judgement not_known(std::string_view rule, std::string_view verb) {
+  return {Ruling::kUndecided, "its addresses are not known, so nobody can say whether " + std::string(rule) + " has one of them; " +
+                                  std::string(verb) + " vm:web instead"};
+}
+Judgement may_hold(std::string_view rule, std::string_view verb) {
+  return {Ruling::kUndecided,
+          "it may hold " + std::string(rule) + ": name that in [sflow.networks] and " + std::string(verb) + " the name"};
+}
+const Judgement kNotAllowed{Ruling::kForbidden, "not among what is allowed"};
 
 TEST(PeerRules, AVmIsItsNameOrItsAddresses) {
   const std::vector<std::string_view> known{"no address", "fe80::1", "10.66.0.9"};
-  const PeerFacts web{.kind = PeerKind::kVnic, .vm = "web", .addresses = known};
-  EXPECT_EQ(rules({}, {"10.66.0.0/16"}).of_peer(web), (Judgement{Ruling::kForbidden, "denied by 10.66.0.0/16"}));
-  EXPECT_EQ(rules({"vm:web"}, {}).of_peer(web), (Judgement{}));
-  EXPECT_EQ(rules({"10.66.0.0/16"}, {}).of_peer(web), (Judgement{}));
-  EXPECT_EQ(rules({"web"}, {}).of_peer(web), (Judgement{Ruling::kForbidden, "not among what is allowed"}));  // a network's name
-  EXPECT_EQ(rules({"10.66.0.0/16"}, {}).of_peer({.kind = PeerKind::kVnic, .vm = "web"}),
-            (Judgement{Ruling::kForbidden, "not among what is allowed"}));
+  const PeerFacts web = vm(known);
+  EXPECT_EQ(rules({}, {"10.66.0.0/16"}).of_peer(web, kNetworks), denied_by("10.66.0.0/16"));
+  EXPECT_EQ(rules({}, {"10.66.0.8"}).of_peer(web, kNetworks), (Judgement{}));
+  EXPECT_EQ(rules({"vm:web"}, {}).of_peer(web, kNetworks), (Judgement{}));
+  EXPECT_EQ(rules({"10.66.0.0/16"}, {}).of_peer(web, kNetworks), (Judgement{}));
+  EXPECT_EQ(rules({"10.67.0.0/16"}, {}).of_peer(web, kNetworks), kNotAllowed);
+  EXPECT_EQ(rules({"web"}, {}).of_peer(web, kNetworks), kNotAllowed);  // a network's name
+}
+
+TEST(PeerRules, AVmIsInTheNamedNetworkThatHasItsAddress) {
+  const std::vector<std::string_view> in_lab{"10.1.7.9", "2001:db8::9"};
+  EXPECT_EQ(rules({}, {"lab"}).of_peer(vm(in_lab), kNetworks), denied_by("lab"));
+  EXPECT_EQ(rules({}, {"v6"}).of_peer(vm(in_lab), kNetworks), denied_by("v6"));
+  EXPECT_EQ(rules({}, {"office"}).of_peer(vm(in_lab), kNetworks), (Judgement{})) << "the longest prefix counts";
+  EXPECT_EQ(rules({"lab"}, {}).of_peer(vm(in_lab), kNetworks), (Judgement{}));
+  EXPECT_EQ(rules({"office"}, {}).of_peer(vm(in_lab), kNetworks), kNotAllowed);
+  EXPECT_EQ(rules({}, {"lab"}).of_peer(vm(in_lab), kOlder), (Judgement{})) << "which addresses that has is not told";
+}
+
+TEST(PeerRules, AVmWithoutKnownAddressesIsUndecided) {
+  const std::vector<std::string_view> link_local{"fe80::1", "169.254.3.4"};  // which everybody has
+  for (const std::vector<std::string_view>& addresses : {std::vector<std::string_view>{}, link_local}) {
+    const PeerFacts web = vm(addresses);
+    EXPECT_EQ(rules({}, {"vm:db", "10.66.0.2"}).of_peer(web, kNetworks), not_known("10.66.0.2/32", "deny"));
+    EXPECT_EQ(rules({}, {"10.66.0.2"}).of_peer(web, kOlder), not_known("10.66.0.2/32", "deny"));
+    EXPECT_EQ(rules({}, {"lab"}).of_peer(web, kNetworks), not_known("lab", "deny"));
+    EXPECT_EQ(rules({}, {"lab"}).of_peer(web, kOlder), (Judgement{}));
+    EXPECT_EQ(rules({}, {"lab", "vm:web"}).of_peer(web, kNetworks), denied_by("vm:web"));
+    EXPECT_EQ(rules({"10.0.0.0/8"}, {}).of_peer(web, kNetworks), not_known("10.0.0.0/8", "allow"));
+    EXPECT_EQ(rules({"lab"}, {}).of_peer(web, kNetworks), not_known("lab", "allow"));
+    EXPECT_EQ(rules({"vm:db"}, {}).of_peer(web, kNetworks), kNotAllowed);
+    EXPECT_EQ(rules({"10.0.0.0/8", "vm:web"}, {}).of_peer(web, kNetworks), (Judgement{}));
+    EXPECT_EQ(rules({"vm:web"}, {"lab"}).of_peer(web, kNetworks), (Judgement{})) << "somebody said that it is well";
+    EXPECT_EQ(rules({"vm:db"}, {"lab"}).of_peer(web, kNetworks), kNotAllowed);
+  }
+  EXPECT_EQ(rules({}, {"fe80::/10"}).of_peer(vm(link_local), kNetworks), denied_by("fe80::/10"));
 }
 
 TEST(PeerRules, ANamedNetworkHidesItsAddresses) {
-  EXPECT_EQ(rules({}, {"10.66.0.0/16"}).of_peer(network("internal")),
-            (Judgement{Ruling::kUndecided, "it may hold 10.66.0.0/16: name that in [sflow.networks] and deny the name"}));
-  EXPECT_EQ(rules({"internal"}, {"10.66.0.0/16"}).of_peer(network("internal")), (Judgement{}));  // somebody said that it is well
-  EXPECT_EQ(rules({}, {"internal"}).of_peer(network("internal")), (Judgement{Ruling::kForbidden, "denied by internal"}));
-  EXPECT_EQ(rules({}, {"other", "vm:x"}).of_peer(network("internal")), (Judgement{}));
+  // Of an older collector.
+  EXPECT_EQ(rules({}, {"10.66.0.0/16"}).of_peer(network("internal"), kOlder), may_hold("10.66.0.0/16", "deny"));
+  EXPECT_EQ(rules({"internal"}, {"10.66.0.0/16"}).of_peer(network("internal"), kOlder), (Judgement{}));  // somebody said that it is well
+  EXPECT_EQ(rules({"10.0.0.0/8"}, {}).of_peer(network("internal"), kOlder), kNotAllowed);
+  for (const NamedNetworks& networks : {kOlder, kNetworks}) {
+    EXPECT_EQ(rules({}, {"office"}).of_peer(network("office"), networks), denied_by("office"));
+    EXPECT_EQ(rules({}, {"other", "vm:x"}).of_peer(network("office"), networks), (Judgement{}));
+  }
+}
+
+TEST(PeerRules, ANamedNetworkHasAPlaceAmongTheAddresses) {
+  const auto denied = [](const char* rule, std::string_view name) { return rules({}, {rule}).of_peer(network(name), kNetworks); };
+  // None of its addresses.
+  EXPECT_EQ(denied("10.0.0.2", "v6"), (Judgement{}));
+  EXPECT_EQ(denied("10.66.0.0/16", "office"), (Judgement{}));
+  EXPECT_EQ(denied("10.1.7.3", "office"), (Judgement{})) << "which is lab's";
+  EXPECT_EQ(denied("10.1.7.0/24", "office"), (Judgement{}));
+  // All.
+  EXPECT_EQ(denied("2001:db8::/32", "v6"), denied_by("2001:db8::/32"));
+  EXPECT_EQ(denied("0.0.0.0/0", "office"), denied_by("0.0.0.0/0"));
+  // Some.
+  EXPECT_EQ(denied("10.1.9.0/24", "office"), may_hold("10.1.9.0/24", "deny"));
+  EXPECT_EQ(denied("10.1.0.0/16", "office"), may_hold("10.1.0.0/16", "deny"));
+  EXPECT_EQ(denied("10.1.6.0/23", "office"), may_hold("10.1.6.0/23", "deny"));
+  EXPECT_EQ(denied("2001:db8::5", "v6"), may_hold("2001:db8::5/128", "deny"));
+  // The same for what is allowed.
+  EXPECT_EQ(rules({"10.0.0.0/8"}, {}).of_peer(network("office"), kNetworks), (Judgement{}));
+  EXPECT_EQ(rules({"10.1.9.0/24"}, {}).of_peer(network("office"), kNetworks), may_hold("more than 10.1.9.0/24", "allow"));
+  EXPECT_EQ(rules({"10.66.0.0/16"}, {}).of_peer(network("office"), kNetworks), kNotAllowed);
+  // Only its name says that all of it is well.
+  EXPECT_EQ(rules({"10.0.0.0/8"}, {"10.1.9.9"}).of_peer(network("office"), kNetworks), may_hold("10.1.9.9/32", "deny"));
+  EXPECT_EQ(rules({"10.0.0.0/8", "office"}, {"10.1.9.9"}).of_peer(network("office"), kNetworks), (Judgement{}));
+  // Two of one prefix: the first in the configuration counts.
+  const IpNetwork same = *IpNetwork::parse("10.0.0.0/8");
+  const NamedNetworks twice({"a", "b"}, {{"a", same}, {"b", same}});
+  EXPECT_EQ(rules({}, {"10.0.0.0/8"}).of_peer(network("b"), twice), (Judgement{}));
+  EXPECT_EQ(rules({}, {"10.0.0.0/8"}).of_peer(network("a"), twice), denied_by("10.0.0.0/8"));
 }
 
 TEST(PeerRules, Services) {

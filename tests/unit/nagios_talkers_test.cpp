@@ -147,12 +147,58 @@ TEST_F(CheckVmTalkers, DeniedPeers) {
 }
 
 TEST_F(CheckVmTalkers, ANamedNetworkMayHoldWhatIsDenied) {
-  write(snapshot_with_flows());
-  EXPECT_EQ(run({"-n", "web", "--deny", "10.66.0.0/16", "--perfdata", "none"}),
-            outcome(State::kUnknown,
-                    fmt::format("VM_TALKERS UNKNOWN: web talks to 3 peers (80 s): {} UNKNOWN (it may hold 10.66.0.0/16: name that in "
-                                "[sflow.networks] and deny the name); {}; {}\n",
-                                kOffice, kAddress, kOff)));
+  SnapshotContent content = snapshot_with_flows();
+  content.inventory.domains[1].vnics[0].addresses = {"10.9.9.9"};
+  write(content);
+  const auto run_denied = [&](const char* peer) { return run({"-n", "web", "--deny", peer, "--perfdata", "none"}); };
+  const auto unknown = [&](const char* held) {
+    return outcome(State::kUnknown, fmt::format("VM_TALKERS UNKNOWN: web talks to 3 peers (80 s): {} UNKNOWN (it may hold {}: name that in "
+                                                "[sflow.networks] and deny the name); {}; {}\n",
+                                                kOffice, held, kAddress, kOff));
+  };
+  const Outcome fine = run({"-n", "web", "--perfdata", "none"});
+  EXPECT_EQ(run_denied("10.66.0.0/16"), unknown("10.66.0.0/16"));  // an older collector tells no addresses
+  content.flows->network_prefixes = {{.address = {10, 1}, .name = 1, .version = 4, .length = 16}};
+  write(content);
+  EXPECT_EQ(run_denied("10.66.0.0/16"), fine);
+  EXPECT_EQ(run_denied("2001:db8::1"), fine);
+  EXPECT_EQ(run_denied("10.1.2.3"), unknown("10.1.2.3/32"));
+  EXPECT_EQ(run_denied("10.0.0.0/15"),
+            outcome(State::kCritical,
+                    fmt::format("VM_TALKERS CRITICAL: web talks to 3 peers (80 s): {} CRITICAL (denied by 10.0.0.0/15); {}; {}\n", kOffice,
+                                kAddress, kOff)));
+}
+
+TEST_F(CheckVmTalkers, AVmWithADeniedAddress) {
+  SnapshotContent content = snapshot_with_flows();
+  content.flows->network_prefixes = {{.address = {10, 1}, .name = 0, .version = 4, .length = 16},
+                                     {.address = {172, 16}, .name = 1, .version = 4, .length = 12}};
+  const auto run_with = [&](const char* option, const char* peer) {
+    write(content);
+    return run({"-n", "web", option, peer, "--perfdata", "none", "--top", "1"});
+  };
+  const auto found = [&](State state, const char* why) {
+    return outcome(state, fmt::format("VM_TALKERS {0}: web talks to 3 peers (80 s): {1} {0} ({2}); 2 more\n", name_of(state), kOff, why));
+  };
+  for (const auto& [peer, shown] : {std::pair("10.1.0.2", "10.1.0.2/32"), std::pair("backup", "backup")}) {
+    content.inventory.domains[1].vnics[0].addresses = {};
+    EXPECT_EQ(run_with("--deny", peer), found(State::kUnknown, fmt::format("its addresses are not known, so nobody can say whether {} has "
+                                                                           "one of them; deny vm:off instead",
+                                                                           shown)
+                                                                   .c_str()));
+    content.inventory.domains[1].vnics[0].addresses = {"fe80::2", "10.1.0.2"};
+    EXPECT_EQ(run_with("--deny", peer), found(State::kCritical, fmt::format("denied by {}", shown).c_str()));
+    content.inventory.domains[1].vnics[0].addresses = {"10.2.0.2"};
+    EXPECT_EQ(run_with("--deny", peer).state, State::kOk);
+  }
+  const std::vector<std::string> allow_the_rest{"-n", "web", "--allow", "192.0.2.9", "--allow", "office|=;'lan", "--allow", "backup"};
+  EXPECT_EQ(run(allow_the_rest).state, State::kCritical);
+  content.inventory.domains[1].vnics[0].addresses = {"10.1.0.2"};
+  write(content);
+  EXPECT_EQ(run(allow_the_rest).state, State::kOk);
+  content.inventory.domains[1].vnics[0].addresses = {};
+  write(content);
+  EXPECT_EQ(run(allow_the_rest).state, State::kUnknown);
 }
 
 TEST_F(CheckVmTalkers, AllowedPeers) {
