@@ -32,7 +32,8 @@ State state_of(const Talkers& talkers, const TalkersOptions& options) {
 CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, const SnapshotPlace& place, const Clock& clock) {
   const std::optional<FlowsInfo> flows = snapshot.flows();
   const FlowsInfo info = flows.value_or(FlowsInfo{});
-  const Talkers talkers = talkers_of(snapshot, info, NamedNetworks::of(snapshot), options, clock);
+  const NamedNetworks networks = NamedNetworks::of(snapshot);
+  const Talkers talkers = talkers_of(snapshot, info, networks, options, clock);
   CheckResult result;
   if (!talkers.missing.empty()) {
     result.text = talkers.missing.text(options.selection, talkers.names);
@@ -49,6 +50,11 @@ CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, cons
   const TalkersText text(snapshot, info, options, talkers);
   result.state = state_of(talkers, options);
   if (!talkers.all.empty()) result.text += fmt::format("{}{}", separator, text.finding());
+  const std::string where = place.elsewhere() ? text_name(place.host) : "this host";
+  if (const std::string strangers = options.rules.strangers(networks, talkers.names, where); !strangers.empty()) {
+    result.state = worse(result.state, State::kUnknown);
+    result.text = fmt::format("{}; {}", strangers, result.text);
+  }
   if (talkers.oldest_names) result.text += old_names(place, *talkers.oldest_names);
   text.add_perfdata(result.perfdata);
   if (options.common.verbosity > 0) {

@@ -54,6 +54,15 @@ Fit any_address(const PeerFacts& vm, const In& in) {
   return known ? Fit::kNo : Fit::kPerhaps;
 }
 
+// "known: far, office".
+std::string known_names(const std::vector<std::string_view>& names) {
+  constexpr std::size_t kMost = 10;
+  if (names.empty()) return "it names none";
+  std::string text = "known: ";
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) text += fmt::format("{}{}", i == 0 ? "" : ", ", text_name(names[i]));
+  return text + (names.size() > kMost ? ", ..." : "");
+}
+
 // The best of the rules, and how well it fits.
 struct BestRule {
   Fit fit{Fit::kNo};
@@ -123,6 +132,9 @@ Result<PeerRule> parse_peer_rule(std::string_view text) {
   if (looks_like_address(text)) {
     return Error{ErrorCode::kInvalid, fmt::format("\"{}\" is no network, or has bits set behind its prefix; {}", text, kRight)};
   }
+  if (parse_port_rule(text)) {
+    return Error{ErrorCode::kInvalid, fmt::format("{} is a port, which --allow-port and --deny-port are for; {}", text, kRight)};
+  }
   return PeerRule{PeerRule::Network{std::string(text)}};
 }
 
@@ -161,6 +173,25 @@ Judgement TalkRules::of_peer(const PeerFacts& peer, const NamedNetworks& network
   if (denied.fit == Fit::kPerhaps && !by_name) return undecided(peer, *denied.rule, kDeny);
   if (allowed.fit == Fit::kPerhaps) return undecided(peer, *allowed.rule, kAllow);
   return {};
+}
+
+std::string TalkRules::strangers(const NamedNetworks& networks, const std::vector<std::string_view>& vms, std::string_view where) const {
+  std::vector<std::string> sentences;
+  const auto add = [&](std::string sentence) {
+    if (std::find(sentences.begin(), sentences.end(), sentence) == sentences.end()) sentences.push_back(std::move(sentence));
+  };
+  for (const std::vector<PeerRule>* rules : {&deny, &allow}) {
+    for (const PeerRule& rule : *rules) {
+      if (const auto* network = std::get_if<PeerRule::Network>(&rule.what); network != nullptr && !networks.knows(network->name)) {
+        add(fmt::format("no network {} in [sflow.networks]; {}", text_name(network->name), known_names(networks.names())));
+      }
+      const auto* vm = std::get_if<PeerRule::Vm>(&rule.what);
+      if (vm == nullptr || vm->name.is_pattern()) continue;
+      if (std::none_of(vms.begin(), vms.end(), [&](std::string_view name) { return vm->name.matches(name); }))
+        add(fmt::format("no VM {} on {}", vm->name.text(), where));
+    }
+  }
+  return fmt::format("{}", fmt::join(sentences, "; "));
 }
 
 Judgement TalkRules::of_service(const ServiceKey& service) const {

@@ -49,7 +49,7 @@ struct PeerRule {
   std::string text() const;  // for messages
 };
 
-// kInvalid with a sentence that says what would be right.
+// kInvalid with a sentence that says what would be right, or that this is a port's.
 Result<PeerRule> parse_peer_rule(std::string_view text);
 
 struct PortRule {
@@ -83,6 +83,9 @@ struct TalkRules {
   bool any_for_ports() const { return !allow_ports.empty() || !deny_ports.empty(); }
   Judgement of_peer(const PeerFacts& peer, const NamedNetworks& networks) const;
   Judgement of_service(const ServiceKey& service) const;
+  // What rules name and nobody is called, which would be fine for ever; empty where all is there. A pattern need not match anybody. `vms`:
+  // those of the host, which is called `where`.
+  std::string strangers(const NamedNetworks& networks, const std::vector<std::string_view>& vms, std::string_view where) const;
 };
 
 }  // namespace vmtraffic::nagios

@@ -166,7 +166,7 @@ def test_check_vm_talkers_names_the_peer_and_a_denied_one_is_critical(line, vms)
     assert re.search(rf"^OK: sf-1 to {talk}$", text, re.MULTILINE), text
     code, text = talkers(line, "--name", "sf-1", "--deny", "vm:sf-2")
     assert code == 2 and re.match(rf"VM_TALKERS CRITICAL: sf-1 talks to 1 peer \(\d+ s\): {talk} CRITICAL \(denied by vm:sf-2\) \|", text), text
-    assert talkers(line, "--name", "sf-1", "--deny", "vm:sf-9")[0] == 0
+    assert talkers(line, "--name", "sf-1", "--deny", "vm:/^sf-9$/")[0] == 0
     assert talkers(line, "--name", "sf-1", "--allow", "vm:sf-2")[0] == 0
     assert talkers(line, "--name", "sf-1", "--allow", "vm:sf-9")[0] == 2
 

@@ -50,6 +50,8 @@ TEST(PeerRules, Mistakes) {
            {"10.0.0.0/33", "\"10.0.0.0/33\" is no network, or has bits set behind its prefix" + std::string(kRight)},
            {"10.0.0", "\"10.0.0\" is no network, or has bits set behind its prefix" + std::string(kRight)},
            {"2001:db8::1/32", "\"2001:db8::1/32\" is no network, or has bits set behind its prefix" + std::string(kRight)},
+           {"tcp/25", "tcp/25 is a port, which --allow-port and --deny-port are for" + std::string(kRight)},
+           {"udp/8000-8099", "udp/8000-8099 is a port, which --allow-port and --deny-port are for" + std::string(kRight)},
            {"vm:", "a VM's name is not empty; right would be e.g. vm:web1 or vm:/^web/"},
            {"vm:/(/", "/(/ is no regular expression: missing ): ( at character 1; the syntax is RE2's"}}) {
     const Result<PeerRule> rule = parse_peer_rule(text);
@@ -180,6 +182,19 @@ TEST(PeerRules, ANamedNetworkHasAPlaceAmongTheAddresses) {
   const NamedNetworks twice({"a", "b"}, {{"a", same}, {"b", same}});
   EXPECT_EQ(rules({}, {"10.0.0.0/8"}).of_peer(network("b"), twice), (Judgement{}));
   EXPECT_EQ(rules({}, {"10.0.0.0/8"}).of_peer(network("a"), twice), denied_by("10.0.0.0/8"));
+}
+
+TEST(PeerRules, NamesThatNobodyHas) {
+  const std::vector<std::string_view> vms{"web", "db"};
+  const auto strangers = [&](const TalkRules& rules) { return rules.strangers(kNetworks, vms, "this host"); };
+  EXPECT_EQ(strangers(rules({"vm:db", "10.99.0.0/16"}, {"lab", "vm:web", "vm:/^nosuch/"})), "");
+  EXPECT_EQ(strangers(rules({}, {"banana"})), "no network banana in [sflow.networks]; known: office, lab, v6");
+  EXPECT_EQ(strangers(rules({"vm:nosuch", "a|b"}, {"vm:nosuch"})),
+            "no VM nosuch on this host; no network \"a\\x7cb\" in [sflow.networks]; known: office, lab, v6");
+  EXPECT_EQ(rules({"banana"}, {}).strangers(NamedNetworks(), vms, "this host"), "no network banana in [sflow.networks]; it names none");
+  const std::vector<std::string_view> many(11, "n");
+  EXPECT_EQ(rules({"banana"}, {}).strangers(NamedNetworks(many, {}), vms, "this host"),
+            "no network banana in [sflow.networks]; known: n, n, n, n, n, n, n, n, n, n, ...");
 }
 
 TEST(PeerRules, Services) {

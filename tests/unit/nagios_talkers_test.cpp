@@ -201,6 +201,22 @@ TEST_F(CheckVmTalkers, AVmWithADeniedAddress) {
   EXPECT_EQ(run(allow_the_rest).state, State::kUnknown);
 }
 
+// Which would be fine for ever.
+TEST_F(CheckVmTalkers, ARuleOfANameThatNobodyHas) {
+  write(snapshot_with_flows());
+  const auto run_with = [&](const char* option, const char* peer) {
+    return run({"-n", "web", option, peer, "--perfdata", "none", "--top", "0"});
+  };
+  const auto found = [](State state, const char* why) {
+    return outcome(state, fmt::format("VM_TALKERS {}: {}; web talks to 3 peers (80 s)\n", name_of(state), why));
+  };
+  const char* banana = "no network banana in [sflow.networks]; known: backup, \"office\\x7c=;'lan\"";
+  EXPECT_EQ(run_with("--deny", "banana"), found(State::kUnknown, banana));
+  EXPECT_EQ(run_with("--allow", "banana"), found(State::kCritical, banana));
+  EXPECT_EQ(run_with("--deny", "vm:nosuch"), found(State::kUnknown, "no VM nosuch on this host"));
+  EXPECT_EQ(run_with("--deny", "vm:/^nosuch$/"), outcome(State::kOk, "VM_TALKERS OK: web talks to 3 peers (80 s)\n"));
+}
+
 TEST_F(CheckVmTalkers, AllowedPeers) {
   write(snapshot_with_flows());
   EXPECT_EQ(run({"-n", "web", "--allow", "192.0.2.9", "--allow", "office|=;'lan", "--allow", "vm:/^of/"}).state, State::kOk);
@@ -381,6 +397,9 @@ TEST_F(CheckVmTalkers, WrongOptions) {
       {{"--deny", "10.0.0.1/8"},
        "--deny: \"10.0.0.1/8\" is no network, or has bits set behind its prefix; right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name "
        "of a "
+       "network of [sflow.networks], or vm:NAME"},
+      {{"--deny", "tcp/25"},
+       "--deny: tcp/25 is a port, which --allow-port and --deny-port are for; right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name of a "
        "network of [sflow.networks], or vm:NAME"},
       {{"--allow", "vm:"}, "--allow: a VM's name is not empty; right would be e.g. vm:web1 or vm:/^web/"},
       {{"--allow"}, "--allow wants a PEER"},
