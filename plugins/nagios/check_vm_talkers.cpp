@@ -11,11 +11,12 @@ namespace vmtraffic::nagios {
 namespace {
 
 // Why there is nothing to judge by, and what to do; empty when there is something.
-std::string_view no_samples(const std::optional<FlowsInfo>& flows) {
+std::string no_samples(const std::optional<FlowsInfo>& flows, const SnapshotPlace& place) {
   if (!flows) return "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host";
   if (flows->samples == 0) {
-    return "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen and sflow.allow in "
-           "vmtraffic.toml take it";
+    if (const std::string trouble = sflow_trouble(place); !trouble.empty()) return fmt::format("nothing was sampled: {}", trouble);
+    return "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen, sflow.allow and sflow.agents "
+           "in vmtraffic.toml take it";
   }
   return "";
 }
@@ -40,7 +41,7 @@ CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, cons
     if (const std::string trouble = libvirt_trouble(place); !trouble.empty()) result.text += fmt::format("; {}", trouble);
   }
   const std::string_view separator = result.text.empty() ? "" : "; ";
-  if (const std::string_view why = no_samples(flows); !why.empty()) {
+  if (const std::string why = no_samples(flows, place); !why.empty()) {
     result.state = talkers.missing.empty() ? options.no_samples : worse(options.missing, options.no_samples);
     result.text += fmt::format("{}{}", separator, why);
     return result;

@@ -29,6 +29,25 @@ std::string blame(const SnapshotPlace& place) {
   return fmt::format("{} holds the lease and does not publish; see its log, or restart it", holder_name(*holder));
 }
 
+struct Probes {
+  bool any{false};
+  std::string trouble;  // "libvirt qemu:///system is down (libvirtd does not answer)", of each that is not up
+};
+
+template <class Wanted>
+Probes probes(const Snapshot& snapshot, const Wanted& wanted) {
+  Probes found;
+  for (std::size_t index = 0; index < snapshot.health_count(); ++index) {
+    const ProbeHealthRow probe = snapshot.health(index);
+    if (!wanted(probe.name)) continue;
+    found.any = true;
+    if (probe.state == HealthState::kUp) continue;
+    found.trouble += fmt::format("{}{} is {}", found.trouble.empty() ? "" : ", ", line_of(probe.name), name_of(probe.state));
+    if (!probe.message.empty()) found.trouble += fmt::format(" ({})", line_of(probe.message));
+  }
+  return found;
+}
+
 }  // namespace
 
 SnapshotPlace local_place(const CommonOptions& common) {
@@ -95,18 +114,15 @@ std::string old_names(const SnapshotPlace& place, Nanoseconds age) {
 std::string libvirt_trouble(const SnapshotPlace& place) {
   const Result<Snapshot> snapshot = readable_snapshot(place, kPartHealth);
   if (!snapshot) return snapshot.error().text;
-  std::string trouble;
-  bool any = false;
-  for (std::size_t index = 0; index < snapshot->health_count(); ++index) {
-    const ProbeHealthRow probe = snapshot->health(index);
-    if (!probe.name.starts_with("libvirt")) continue;
-    any = true;
-    if (probe.state == HealthState::kUp) continue;
-    trouble += fmt::format("{}{} is {}", trouble.empty() ? "" : ", ", line_of(probe.name), name_of(probe.state));
-    if (!probe.message.empty()) trouble += fmt::format(" ({})", line_of(probe.message));
-  }
+  const auto [any, trouble] = probes(*snapshot, [](std::string_view name) { return name.starts_with("libvirt"); });
   // Of another host its agent tells, and no libvirt of ours.
   return any || place.elsewhere() ? trouble : "no libvirt connection is configured";
+}
+
+std::string sflow_trouble(const SnapshotPlace& place) {
+  const Result<Snapshot> snapshot = readable_snapshot(place, kPartHealth);
+  if (!snapshot) return snapshot.error().text;
+  return probes(*snapshot, [](std::string_view name) { return name == "sflow"; }).trouble;
 }
 
 CheckResult no_vms(const SnapshotPlace& place) {

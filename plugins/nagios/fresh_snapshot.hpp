@@ -41,6 +41,9 @@ std::string staleness(const Snapshot& snapshot, const SnapshotPlace& place, cons
 // Why libvirt's word cannot be taken for it that a VM is not there; empty when it can.
 std::string libvirt_trouble(const SnapshotPlace& place);
 
+// What keeps the collector from hearing sFlow agents, as it says itself; empty when nothing does.
+std::string sflow_trouble(const SnapshotPlace& place);
+
 // What a snapshot without VMs is worth, and why.
 CheckResult no_vms(const SnapshotPlace& place);
 

@@ -340,8 +340,8 @@ TEST_F(CheckVmTalkers, NothingOfLate) {
 TEST_F(CheckVmTalkers, NoFlowsAtAll) {
   const std::string off = "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host\n";
   const std::string none =
-      "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen and sflow.allow in vmtraffic.toml "
-      "take it\n";
+      "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen, sflow.allow and sflow.agents in "
+      "vmtraffic.toml take it\n";
   SnapshotContent content = snapshot_with_flows();
   content.flows->samples = 0;
   for (const auto& [snapshot, why] : {std::pair(small_snapshot(), off), std::pair(content, none)}) {
@@ -353,6 +353,22 @@ TEST_F(CheckVmTalkers, NoFlowsAtAll) {
     EXPECT_EQ(run({"-n", "web9", "--no-samples", "ok", "--missing", "critical"}),
               outcome(State::kCritical, "VM_TALKERS CRITICAL: " + missing + why));
   }
+}
+
+// Then no switch is to blame.
+TEST_F(CheckVmTalkers, NothingIsSampledWhileTheProbeIsDown) {
+  SnapshotContent content = snapshot_with_flows();
+  content.flows->samples = 0;
+  content.health.push_back(
+      {"sflow", HealthState::kDown, "cannot listen on 0.0.0.0:6343: Address already in use", 900 * kSecond, std::nullopt, {}});
+  write(content);
+  EXPECT_EQ(run({"-n", "web"}),
+            outcome(State::kUnknown,
+                    "VM_TALKERS UNKNOWN: nothing was sampled: sflow is down (cannot listen on 0.0.0.0:6343: Address already in use)\n"));
+  content.health.back().state = HealthState::kUp;
+  content.health.back().message.clear();
+  write(content);
+  EXPECT_TRUE(run({"-n", "web"}).output.starts_with("VM_TALKERS UNKNOWN: no sFlow agent has sent a sample: point the switch's"));
 }
 
 TEST_F(CheckVmTalkers, NeverOkWithoutFreshData) {
