@@ -95,7 +95,9 @@ CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, cons
 
   if (options.perfdata != PerfdataScope::kNone) {
     if (rows.tally.rows + rows.missing.count() != 1) add_counts(rows.tally, options, result.perfdata);
-    const std::size_t most = options.perfdata == PerfdataScope::kAll ? rows.shown.size() : std::max<std::size_t>(options.top, 1);
+    // A single one is always named.
+    const bool all = options.perfdata == PerfdataScope::kAll || rows.tally.rows == 1;
+    const std::size_t most = all ? rows.shown.size() : options.top;
     for (std::size_t i = 0; i < std::min(most, rows.shown.size()); ++i) text.add_perfdata(rows.shown[i], result.perfdata);
   }
   if (options.common.verbosity > 0) {

@@ -197,7 +197,9 @@ void TalkersText::add_perfdata(std::vector<PerfValue>& perfdata) const {
     add("vms_warning", talkers_.warning);
     add("vms_unknown", talkers_.unknown);
   }
-  const std::size_t most = options_.perfdata == PerfdataScope::kAll ? talkers_.all.size() : std::max<std::size_t>(options_.top, 1);
+  // A single one is always named.
+  const bool all = options_.perfdata == PerfdataScope::kAll || talkers_.all.size() == 1;
+  const std::size_t most = all ? talkers_.all.size() : options_.top;
   for (std::size_t i = 0; i < std::min(most, talkers_.all.size()); ++i) add_talker(talkers_.all[i], perfdata);
 }
 

@@ -53,6 +53,12 @@ TEST_F(CheckVmTalkers, OneVmAndItsPeers) {
             outcome(State::kOk, fmt::format("VM_TALKERS OK: web talks to 3 peers (80 s): {}; 2 more\n", kAddress)));
   EXPECT_EQ(run({"--name", "web", "--top", "0", "--perfdata", "none"}),
             outcome(State::kOk, "VM_TALKERS OK: web talks to 3 peers (80 s)\n"));
+  EXPECT_EQ(run({"--name", "web", "--top", "0"}),
+            outcome(State::kOk, fmt::format("VM_TALKERS OK: web talks to 3 peers (80 s) | {}\n", perfdata(";;;0", 0))));
+  EXPECT_EQ(run({"--top", "0"}),
+            outcome(State::kOk,
+                    "VM_TALKERS OK: 2 VMs, 1 not running (80 s) | 'vms'=2;;;0 'vms_critical'=0;;;0 'vms_warning'=0;;;0 "
+                    "'vms_unknown'=0;;;0\n"));
   EXPECT_EQ(run({"--name", "web", "--top", "1", "-v", "--perfdata", "none", "-d", "rx"}),
             outcome(State::kOk,
                     "VM_TALKERS OK: web talks to 3 peers (80 s): 192.0.2.9 tcp/443 rx 600 kbit/s ±25 % (300 samples); 2 more\n"

@@ -75,6 +75,9 @@ TEST_F(CheckVmTraffic, AllVmsTheWorstFirst) {
       run({"--top", "1", "--perfdata", "none"}),
       outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running (1m): web1 rx 100 Mbit/s, tx 8 Mbit/s; 1 more, none above 18 kbit/s\n"));
   EXPECT_EQ(run({"--top", "0", "--perfdata", "none"}), outcome(State::kOk, "VM_TRAFFIC OK: 3 VMs, 1 not running (1m)\n"));
+  EXPECT_EQ(run({"--top", "0"}), outcome(State::kOk,
+                                         "VM_TRAFFIC OK: 3 VMs, 1 not running (1m) | 'vms'=3;;;0 'vms_critical'=0;;;0 'vms_warning'=0;;;0 "
+                                         "'vms_unknown'=0;;;0\n"));
   EXPECT_EQ(run({"-v", "--perfdata", "none", "-d", "rx", "--tag", "nova.project=shop", "-n", "web1"}),
             outcome(State::kOk,
                     "VM_TRAFFIC OK: web1 rx 100 Mbit/s over 60 s\nOK: web1 rx 100 Mbit/s\nsnapshot 42 of lab-host by vmtraffic-collect "
