@@ -130,7 +130,7 @@ struct FlowsInfo {
   double covered_s{0};                                     // what `recent` covers, up to sampled_boottime: between one window and two
   std::uint64_t samples{0};                                // of packets, since the collector's start
   double packets{0}, octets{0};                            // that they stand for
-  double unattributed_packets{0}, unattributed_octets{0};  // of those: sent and received by no vNIC
+  double unattributed_packets{0}, unattributed_octets{0};  // of those: neither sent nor received by a vNIC
 
   // The mean over the covered time, also of a row that began in it: so rows add up, and one packet is no burst.
   double per_second(double recent) const { return recent / (covered_s < 1 ? 1.0 : covered_s); }

@@ -26,7 +26,8 @@ std::string summary(const FlowsInfo& flows) {
   std::string text = fmt::format("Sampled packets, rates over {:.0f} s. Since the start {} samples stand for {:.0f} packets and {}",
                                  flows.covered_s, flows.samples, flows.packets, octets(flows.octets));
   if (flows.packets > 0)
-    text += fmt::format("; {} of the packets were sent and received by no vNIC", percent(flows.unattributed_packets / flows.packets));
+    text +=
+        fmt::format("; {} of the packets were neither sent nor received by a vNIC", percent(flows.unattributed_packets / flows.packets));
   return text + ".\n";
 }
 
