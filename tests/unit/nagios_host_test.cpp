@@ -66,6 +66,8 @@ TEST_F(CheckOtherHost, ByNameOrAddress) {
       outcome(State::kOk, "VM_TALKERS OK: web talks to 3 peers (80 s): 192.0.2.9 tcp/443 rx 600 kbit/s ±25 % (300 samples); 2 more\n"));
   EXPECT_EQ(traffic({"--host", "hv-2", "-n", "web9"}),
             outcome(State::kUnknown, "VM_TRAFFIC UNKNOWN: no VM is called web9 (2 are known: web, off)\n"));
+  EXPECT_EQ(talkers({"--host", "hv-2", "-n", "web", "--deny", "vm:nosuch", "--perfdata", "none", "--top", "0"}),
+            outcome(State::kUnknown, "VM_TALKERS UNKNOWN: no VM nosuch on hv-2; web talks to 3 peers (80 s)\n"));
 }
 
 TEST_F(CheckOtherHost, NotWithoutBeingAskedFor) {
