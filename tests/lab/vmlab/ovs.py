@@ -66,7 +66,9 @@ class OpenVSwitch:
         """Ends the switch and starts it again: bridges, ports and sFlow stand in its database."""
         self.switch.stop()
         self.switch = Process("ovs-vswitchd", ["ovs-vswitchd", f"unix:{SOCKET}", "--pidfile"])
-        self.switch.wait_for(lambda: vsctl("get", "Open_vSwitch", ".", "ovs_version") != "", 10, "the switch")
+        # Its version stands in the database since its life before: what it has of its own are the bridges it runs.
+        bridges = set(vsctl("list-br").split())
+        self.switch.wait_for(lambda: set(run("ovs-appctl", "ofproto/list", check=False).stdout.split()) == bridges, 20, "the switch's bridges")
 
     def vhost_user_port(self, bridge: str, name: str, socket: Path) -> None:
         """A port that connects to the socket which the VM's Nic("vhostuser", socket, target=name) opens."""
