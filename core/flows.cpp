@@ -18,7 +18,7 @@ constexpr std::uint8_t kTcp = 6, kUdp = 17;
 }  // namespace
 
 std::string_view name_of(AttributedBy by) {
-  static constexpr std::array<std::string_view, 4> kNames{"nothing", "outer_mac", "inner_mac", "port"};
+  static constexpr std::array<std::string_view, 5> kNames{"nothing", "outer_mac", "inner_mac", "port", "tap"};
   return named(kNames, by);
 }
 

@@ -15,8 +15,8 @@ enum class Direction : std::uint8_t { kRx = 0, kTx = 1 };  // the guest's
 inline constexpr std::size_t kDirectionCount = 2;
 
 // How a sample came to its vNIC; the higher the nearer.
-enum class AttributedBy : std::uint8_t { kNothing = 0, kOuterMac = 1, kInnerMac = 2, kPort = 3 };
-std::string_view name_of(AttributedBy by);  // "nothing", "outer_mac", "inner_mac", "port"
+enum class AttributedBy : std::uint8_t { kNothing = 0, kOuterMac = 1, kInnerMac = 2, kPort = 3, kTap = 4 };
+std::string_view name_of(AttributedBy by);  // "nothing", "outer_mac", "inner_mac", "port", "tap"
 
 enum class TrafficClass : std::uint8_t { kTcp, kUdp, kIcmp, kIcmpv6, kSctp, kEsp, kOtherIp, kArp, kOther };
 inline constexpr std::size_t kTrafficClassCount = 9;

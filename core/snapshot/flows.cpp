@@ -31,7 +31,7 @@ bool within(const Rows* rows, std::size_t vnics) {
   return std::all_of(rows->begin(), rows->end(), [&](const auto* row) { return row->vnic() < vnics; });
 }
 
-AttributedBy by(std::uint8_t value) { return enum_of(value, AttributedBy::kPort, AttributedBy::kNothing); }
+AttributedBy by(std::uint8_t value) { return enum_of(value, AttributedBy::kTap, AttributedBy::kNothing); }
 
 std::optional<std::size_t> place(std::uint32_t one_more) { return one_more == 0 ? std::nullopt : std::optional<std::size_t>(one_more - 1); }
 

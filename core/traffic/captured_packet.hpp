@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/types.hpp"
+#include "core/wire/byte_reader.hpp"
 
 namespace vmtraffic {
 

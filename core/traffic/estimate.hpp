@@ -17,12 +17,13 @@ struct SampleSums {
   double length{0};          // Σ length
   double length_squared{0};  // Σ length²
 
-  void add(double octets_of_frame, double scale) {
-    ++samples;
-    packets += scale;
-    octets += scale * octets_of_frame;
-    length += octets_of_frame;
-    length_squared += octets_of_frame * octets_of_frame;
+  // `frames` of them at once: their octets together, taken for equally long.
+  void add(double octets_of_frames, double scale, std::uint32_t frames = 1) {
+    samples += frames;
+    packets += scale * frames;
+    octets += scale * octets_of_frames;
+    length += octets_of_frames;
+    length_squared += octets_of_frames * octets_of_frames / frames;
   }
   SampleSums& operator+=(const SampleSums& other) {
     samples += other.samples;

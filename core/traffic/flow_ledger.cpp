@@ -116,10 +116,10 @@ void FlowLedger::set_inventory(const Inventory& inventory, std::span<const std::
   rebuild_addresses();
   if (places.empty()) return;
   // Whoever gets the number next must not inherit conversations.
-  conversations_.remove_if([this](const ConversationKey& key) {
+  conversations_.remove_if([this](const ConversationKey& key, const auto&) {
     return vnics_[key.vnic] == nullptr || (key.peer.kind == PeerKind::kVnic && vnics_[key.peer.number] == nullptr);
   });
-  drops_.remove_if([this](const DropKey& key) { return key.vnic != kNoVnic && vnics_[key.vnic] == nullptr; });
+  drops_.remove_if([this](const DropKey& key, const auto&) { return key.vnic != kNoVnic && vnics_[key.vnic] == nullptr; });
   for (const auto& [key, id] : places) free_.push_back(id);
 }
 
@@ -169,7 +169,7 @@ std::optional<FlowLedger::Side> FlowLedger::by_port(const SampledPacket& sample,
   if (!sample.ports_are_ours || port == 0) return std::nullopt;
   const auto found = by_if_index_.find(port);
   if (found == by_if_index_.end()) return std::nullopt;
-  return Side{found->second, AttributedBy::kPort};
+  return Side{found->second, sample.at_tap ? AttributedBy::kTap : AttributedBy::kPort};
 }
 
 // The vNIC with this MAC. Where the packet's VNI is known, and a vNIC's too, they must be one.
@@ -213,7 +213,7 @@ Scope FlowLedger::scope_of(const SampledPacket& sample, const Side& side, const 
 void FlowLedger::learn(const SampledPacket& sample, const Side& side, const Frame& frame) {
   VnicFlows& flows = *vnics_[side.vnic];
   if (!frame.ethernet || frame.ethernet->src != flows.key.mac) return;
-  if (side.by == AttributedBy::kPort && sample.vni && flows.vni != sample.vni) {
+  if (side.by >= AttributedBy::kPort && sample.vni && flows.vni != sample.vni) {
     flows.vni = sample.vni;
     ++epoch_;
   }
@@ -229,7 +229,7 @@ void FlowLedger::learn(const SampledPacket& sample, const Side& side, const Fram
 // By a MAC, although the vNIC's own port is an agent's that samples on this host: it would have named the port. So this is another's packet
 // with the same MAC, or the same packet seen elsewhere.
 bool FlowLedger::is_guess(const Side& side, Nanoseconds now) const {
-  if (side.by == AttributedBy::kPort) return false;
+  if (side.by >= AttributedBy::kPort) return false;
   const Nanoseconds told = vnics_[side.vnic]->port_told;
   const auto lately = [&](Nanoseconds when) { return when != 0 && now - when <= limits_.election_lasts; };
   return lately(told) && lately(sampled_here_);
@@ -268,27 +268,27 @@ void FlowLedger::account(const SampledPacket& sample, const Side& side, const st
     ++counts_.not_elected;
     return;
   }
-  ++(side.by == AttributedBy::kPort ? counts_.by_port : side.by == AttributedBy::kInnerMac ? counts_.by_inner_mac : counts_.by_outer_mac);
+  ++(side.by >= AttributedBy::kPort ? counts_.by_port : side.by == AttributedBy::kInnerMac ? counts_.by_inner_mac : counts_.by_outer_mac);
   // What the vNIC itself sees: from its port all of the frame, by an inner address what the tunnel carries.
   const Frame& frame = side.by == AttributedBy::kInnerMac ? sample.packet->inner : sample.packet->outer;
   const double octets = side.by == AttributedBy::kInnerMac && frame.length > 0 ? frame.length : sample.octets;
   VnicFlows& flows = *vnics_[side.vnic];
-  if (side.by == AttributedBy::kPort && direction == Direction::kTx && frame.ethernet && frame.ethernet->src != flows.key.mac) {
-    ++flows.foreign_mac;
-    ++counts_.foreign_mac;
+  if (side.by >= AttributedBy::kPort && direction == Direction::kTx && frame.ethernet && frame.ethernet->src != flows.key.mac) {
+    flows.foreign_mac += sample.frames;
+    counts_.foreign_mac += sample.frames;
   }
-  flows.all.add(direction, octets, sample.scale, now);
-  flows.by_class[static_cast<std::size_t>(class_of(frame))].add(direction, octets, sample.scale, now);
+  flows.all.add(direction, octets, sample.scale, now, sample.frames);
+  flows.by_class[static_cast<std::size_t>(class_of(frame))].add(direction, octets, sample.scale, now, sample.frames);
   const auto service = service_of(frame);
   VnicFlows::Hints& hints = flows.hints[static_cast<std::size_t>(direction)];
-  if (service) flows.services.touch(*service, hints.service).add(direction, octets, sample.scale, now);
+  if (service) flows.services.touch(*service, hints.service, sample.frames).add(direction, octets, sample.scale, now, sample.frames);
   if (sample.tcp != nullptr) flows.tcp.add(*sample.tcp);
   if (direction == Direction::kTx) learn(sample, side, frame);
   const Peer peer = peer_of(sample, side, frame, direction, other);
   if (peer.kind == PeerKind::kNone) return;
-  ConversationFlows& conversation = conversations_.touch({side.vnic, peer}, hints.conversation);
-  conversation.sums.add(direction, octets, sample.scale, now);
-  conversation.vote(service.value_or(ServiceKey{}));
+  ConversationFlows& conversation = conversations_.touch({side.vnic, peer}, hints.conversation, sample.frames);
+  conversation.sums.add(direction, octets, sample.scale, now, sample.frames);
+  conversation.vote(service.value_or(ServiceKey{}), sample.frames);
 }
 
 FlowLedger::Ends FlowLedger::ends_of(const SampledPacket& sample) {
@@ -318,11 +318,11 @@ bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
   auto [from, to] = ends_of(sample);
   const bool attributed = from || to;
   if (!attributed && !ours) return false;
-  ++counts_.samples;
-  counts_.packets += sample.scale;
+  counts_.samples += sample.frames;
+  counts_.packets += sample.scale * sample.frames;
   counts_.octets += sample.scale * sample.octets;
   if (!attributed) {
-    counts_.unattributed_packets += sample.scale;
+    counts_.unattributed_packets += sample.scale * sample.frames;
     counts_.unattributed_octets += sample.scale * sample.octets;
     return false;
   }
@@ -331,9 +331,24 @@ bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
     ++counts_.not_elected;
     side->reset();
   }
-  if (from) account(sample, *from, to, Direction::kTx, now);
-  if (to) account(sample, *to, from, Direction::kRx, now);
+  const auto counts_here = [&](const std::optional<Side>& side) { return side && (!sample.at_tap || side->by == AttributedBy::kTap); };
+  if (counts_here(from)) account(sample, *from, to, Direction::kTx, now);
+  if (counts_here(to)) account(sample, *to, from, Direction::kRx, now);
   return true;
+}
+
+bool FlowLedger::is_of_inner(const SampledPacket& sample) const {
+  const Ends ends = look_up_ends(sample);
+  const auto inner = [](const std::optional<Side>& side) { return side && side->by == AttributedBy::kInnerMac; };
+  return inner(ends.from) || inner(ends.to);
+}
+
+FlowLedger::Owners FlowLedger::owners(const SampledPacket& sample) {
+  const auto [from, to] = ends_of(sample);
+  const auto number = [&](const std::optional<Side>& side) {
+    return side && (!sample.at_tap || side->by == AttributedBy::kTap) ? side->vnic : kNoVnic;
+  };
+  return {number(from), number(to)};
 }
 
 void FlowLedger::port_told(std::uint32_t if_index, Nanoseconds now) {
@@ -409,7 +424,7 @@ void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
     flows.evicted_before = flows.addresses.evictions();
     if (flows.forwards) {
       // So that what is left of them is not believed to be its own once it forwards less.
-      flows.addresses.remove_if([](const auto&) { return true; });
+      flows.addresses.remove_if([](const auto&, const auto&) { return true; });
     } else {
       flows.addresses.age(forget, forget);
     }

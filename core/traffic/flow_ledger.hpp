@@ -12,6 +12,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -50,6 +51,10 @@ struct SampledPacket {
   std::optional<std::uint32_t> vni{};  // that the agent tells beside the packet; a tunnel's own is in the packet
   std::uint16_t vlan{0};               // that the agent's switch gave it, tagged or not; 0: not told
   const TcpSample* tcp{nullptr};
+  // A capture hands over what it counted of a flow: so many packets, whose octets are `octets` together.
+  std::uint32_t frames{1};
+  // Captured at the vNIC's own link, which `input` or `output` names: nothing is said of the vNIC at the other end but that it is there.
+  bool at_tap{false};
 };
 
 // The other end of a conversation.
@@ -78,9 +83,9 @@ using BothWays = std::array<SampleSums, kDirectionCount>;
 struct RecentSums {
   Nanoseconds since{0};                // of its first sample
   BothWays current, previous, before;  // the period that runs, the one before, and all that were before that
-  void add(Direction d, double octets, double scale, Nanoseconds now) {
+  void add(Direction d, double octets, double scale, Nanoseconds now, std::uint32_t frames = 1) {
     if (since == 0) since = now;
-    current[static_cast<std::size_t>(d)].add(octets, scale);
+    current[static_cast<std::size_t>(d)].add(octets, scale, frames);
   }
   void begin_period() {
     for (std::size_t d = 0; d < kDirectionCount; ++d) before[d] += previous[d];
@@ -112,9 +117,15 @@ struct ConversationFlows {
   RecentSums sums;
   ServiceKey service;      // Boyer and Moore's candidate
   std::uint32_t votes{0};  // that it is ahead
-  void vote(const ServiceKey& sample) {
-    if (votes == 0) service = sample;
-    votes = service == sample ? votes + 1 : votes - 1;
+  void vote(const ServiceKey& sample, std::uint32_t frames = 1) {
+    if (service == sample) {
+      votes += std::min(frames, ~votes);
+    } else if (votes >= frames) {
+      votes -= frames;
+    } else {
+      service = sample;
+      votes = frames - votes;
+    }
   }
 };
 
@@ -247,6 +258,11 @@ class FlowLedger {
   bool take(const SampledPacket& sample, Nanoseconds now, bool ours = true);
   // An agent on this host told of the counters of this port: now, after all samples taken so far.
   void port_told(std::uint32_t if_index, Nanoseconds now);
+  // Whose packet it is: the sender's and the receiver's number, kNoVnic where it is none of ours. See number().
+  struct Owners {
+    std::uint32_t from, to;
+  };
+  Owners owners(const SampledPacket& sample);
   // A packet that was dropped, and why. One more for each that stands behind it: agents limit how many they tell of.
   void drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now);
   // To be called at each tick: begins a new period when one is over. `totals` are the exact counters, in the inventory's rows.
@@ -258,6 +274,13 @@ class FlowLedger {
   // By the inventory's rows.
   std::size_t row_count() const { return rows_.size(); }
   const VnicFlows& flows(std::size_t row) const { return *vnics_[rows_[row]]; }
+  bool is_there(std::uint32_t number) const { return number < vnics_.size() && vnics_[number] != nullptr; }
+  // Whether the ifIndex is that of a vNIC's link.
+  bool has_port(std::uint32_t if_index) const { return by_if_index_.contains(if_index); }
+  // Whether it is one of our vNICs that the frame inside of the tunnel belongs to.
+  bool is_of_inner(const SampledPacket& sample) const;
+  // Changes whenever owners() may say something else.
+  std::uint64_t epoch() const { return epoch_; }
   // By the numbers that conversations name, which stay while the inventory changes. Only of vNICs that are there.
   std::uint32_t number(std::size_t row) const { return rows_[row]; }
   const VnicKey& key(std::uint32_t number) const { return vnics_[number]->key; }

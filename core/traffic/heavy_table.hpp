@@ -30,12 +30,13 @@ class HeavyTable {
   using Hint = std::uint32_t;
 
   // The value of `key`, which begins as Value{} when there was no such entry. Valid until the next call. evict(key, value) is told of the
-  // entry that had to make room. `hint` is the caller's to keep from one call to the next; any number will do.
+  // entry that had to make room. `hint` is the caller's to keep from one call to the next; any number will do. The entry's weight grows by
+  // `times`, which is not 0.
   template <class Evict>
-  Value& touch(const Key& key, Hint& hint, Evict&& evict) {
-    if (hint < entries_.size() && entries_[hint].previous != kFree && entries_[hint].key == key) return again(hint);
+  Value& touch(const Key& key, Hint& hint, std::uint32_t times, Evict&& evict) {
+    if (hint < entries_.size() && entries_[hint].previous != kFree && entries_[hint].key == key) return again(hint, times);
     const auto found = index_.find(key);
-    if (found != index_.end()) return again(hint = found->second);
+    if (found != index_.end()) return again(hint = found->second, times);
     std::uint32_t at = static_cast<std::uint32_t>(entries_.size());
     if (!free_.empty()) {
       at = free_.back();
@@ -45,25 +46,36 @@ class HeavyTable {
     } else {
       at = victim();
       Entry& old = entries_[at];
-      evict(std::as_const(old.key), std::as_const(old.value));
+      evict(std::as_const(old.key), old.value);
       ++evictions_;
       unlink(at, class_of(old.weight));
       index_.erase(old.key);
     }
     entries_[at].key = key;
     entries_[at].value = Value{};
-    entries_[at].weight = 1;
-    append(at, class_of(1));
+    entries_[at].weight = times;
+    append(at, class_of(times));
     index_.emplace(key, at);
     hint = at;
     return entries_[at].value;
   }
-  Value& touch(const Key& key, Hint& hint) {
-    return touch(key, hint, [](const Key&, const Value&) {});
+  Value& touch(const Key& key, Hint& hint, std::uint32_t times = 1) {
+    return touch(key, hint, times, [](const Key&, const Value&) {});
   }
   Value& touch(const Key& key) {
     Hint none = kNone;
     return touch(key, none);
+  }
+
+  // The entry that a hint of touch() leads to, as long as it is there.
+  const Key& key_at(Hint hint) const { return entries_[hint].key; }
+  Value& value_at(Hint hint) { return entries_[hint].value; }
+  bool is_at(Hint hint) const { return hint < entries_.size() && entries_[hint].previous != kFree; }
+  // Among the first to make room from now on.
+  void demote(Hint hint) {
+    unlink(hint, class_of(entries_[hint].weight));
+    entries_[hint].weight = 0;
+    append(hint, class_of(0));
   }
 
   const Value* find(const Key& key) const {
@@ -82,7 +94,7 @@ class HeavyTable {
         Entry& entry = entries_[at];
         next = entry.next;
         if (entry.weight == 0) {
-          drop(std::as_const(entry.key), std::as_const(entry.value));
+          drop(std::as_const(entry.key), entry.value);
           index_.erase(entry.key);
           release(at);
           continue;
@@ -94,13 +106,13 @@ class HeavyTable {
     }
   }
 
-  // Takes out whatever `gone` says of.
+  // Takes out whatever `gone` says of, by key and value.
   template <class Gone>
   void remove_if(Gone&& gone) {
     for (std::size_t c = 0; c < kClasses; ++c) {
       for (std::uint32_t at = queues_[c].first, next = kNone; at != kNone; at = next) {
         next = entries_[at].next;
-        if (!gone(std::as_const(entries_[at].key))) continue;
+        if (!gone(std::as_const(entries_[at].key), entries_[at].value)) continue;
         unlink(at, c);
         index_.erase(entries_[at].key);
         release(at);
@@ -113,6 +125,13 @@ class HeavyTable {
   void for_each(Visit&& visit) const {
     for (std::size_t c = kClasses; c-- > 0;) {
       for (std::uint32_t at = queues_[c].first; at != kNone; at = entries_[at].next) visit(entries_[at].key, entries_[at].value);
+    }
+  }
+
+  template <class Visit>
+  void for_each_value(Visit&& visit) {
+    for (Entry& entry : entries_) {
+      if (entry.previous != kFree) visit(entry.value);
     }
   }
 
@@ -141,8 +160,17 @@ class HeavyTable {
 
   static std::size_t class_of(std::uint32_t weight) { return static_cast<std::size_t>(std::bit_width(weight)); }
 
-  Value& again(std::uint32_t at) {
+  Value& again(std::uint32_t at, std::uint32_t times) {
     Entry& entry = entries_[at];
+    if (times != 1) {
+      const std::uint32_t weight = entry.weight + std::min(times, ~entry.weight);
+      if (class_of(weight) != class_of(entry.weight)) {
+        unlink(at, class_of(entry.weight));
+        append(at, class_of(weight));
+      }
+      entry.weight = weight;
+      return entry.value;
+    }
     // A new class begins at a power of two; std::has_single_bit() counts all bits, by a call where the CPU is not known to do it.
     if (entry.weight != std::numeric_limits<std::uint32_t>::max() && (entry.weight & (entry.weight + 1)) == 0) {
       unlink(at, class_of(entry.weight));

@@ -1,0 +1,468 @@
+#include "core/traffic/capture_intake.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+namespace vmtraffic {
+namespace {
+
+constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpv6 = 58;
+constexpr std::uint16_t kDnsPort = 53;
+constexpr std::uint8_t kNobody = TcpConnection::kNobody;
+constexpr std::array<std::uint8_t, 2> kEnds{0, 1};
+constexpr std::uint32_t kAgent = 1;  // the capture is its ledger's only agent
+constexpr std::size_t kHints = 4096;
+constexpr Nanoseconds kAge = 60 * kSecond;
+
+constexpr std::uint64_t kOdd = 0x9E37'79B9'7F4A'7C15;  // 2^64 by the golden ratio: Knuth's multiplicative hashing
+
+std::uint64_t mix(std::uint64_t h, std::uint64_t word) {
+  const auto product = static_cast<unsigned __int128>(h ^ word) * kOdd;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+std::uint8_t other_end(std::uint8_t end) { return TcpConnection::other(end); }
+
+Direction way(bool sent) { return sent ? Direction::kTx : Direction::kRx; }
+
+IpAddress address_of(const IpAddress::Halves& halves, std::uint8_t version) {
+  return {.version = version, .octets = std::bit_cast<std::array<std::uint8_t, 16>>(halves)};
+}
+
+}  // namespace
+
+std::uint64_t CaptureIntake::FlowKey::mixed() const {
+  const std::uint64_t ports = std::uint64_t{low_port} << 48 | std::uint64_t{high_port} << 32 | std::uint64_t{vlan} << 16 |
+                              std::uint64_t{protocol} << 8 | std::uint64_t{guest} << 4 | version;
+  std::uint64_t h = mix(ports * kOdd, low[0]);
+  h = mix(h, high[0]);
+  if (version == 6) h = mix(mix(h, low[1]), high[1]);
+  return mix(h, std::uint64_t{place} << 32 | vni);
+}
+
+struct CaptureIntake::Passing {
+  const CapturedPacket& captured;
+  Packet packet;
+  const Frame* frame{nullptr};  // whose ends are a flow's
+  bool at_tap{false}, inner{false};
+  std::uint8_t from{0};
+  FlowKey key;
+  Flow* flow{nullptr};
+
+  explicit Passing(const CapturedPacket& c) : captured(c) {}
+  SampledPacket sampled() const {
+    const bool in = captured.heading != Heading::kOut;
+    return {.packet = &packet,
+            .octets = static_cast<double>(captured.wire_length),
+            .agent = kAgent,
+            .ports_are_ours = captured.if_index != 0,
+            .input = in ? captured.if_index : 0,
+            .output = in ? 0 : captured.if_index,
+            .at_tap = at_tap};
+  }
+};
+
+CaptureIntake::CaptureIntake(CaptureIntakeOptions options)
+    : options_(std::move(options)),
+      format_{.vxlan_ports = options_.vxlan_ports, .geneve_ports = options_.geneve_ports},
+      ledger_(options_.limits, options_.networks),
+      flows_(options_.flows),
+      hints_(kHints),
+      gaps_(options_.gaps),
+      peers_(options_.peers) {
+  dirty_.reserve(options_.flows);
+}
+
+CaptureIntake::~CaptureIntake() = default;
+
+void CaptureIntake::set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes) {
+  ledger_.set_inventory(inventory, if_indexes);
+  std::vector<std::unique_ptr<VnicPerformance>> before = std::move(performance_);
+  performance_.clear();
+  bool gone = false;
+  for (std::size_t row = 0; row < ledger_.row_count(); ++row) {
+    const std::uint32_t number = ledger_.number(row);
+    if (number >= performance_.size()) performance_.resize(number + 1);
+    const bool known = number < before.size() && before[number] != nullptr && before[number]->key == ledger_.key(number);
+    performance_[number] =
+        known ? std::move(before[number]) : std::make_unique<VnicPerformance>(ledger_.key(number), options_.services_per_vnic);
+  }
+  for (const auto& left : before) gone = gone || left != nullptr;
+  if (!gone) return;
+  // Whoever gets the number next must not inherit them.
+  peers_.remove_if([this](const PeerKey& key, const PeerLatency&) { return performance_of(key.vnic) == nullptr; });
+}
+
+// ---- a packet's way
+
+void CaptureIntake::take(const CapturedPacket& captured, Nanoseconds now) {
+  ++counts_.packets;
+  counts_.octets += captured.wire_length;
+  walltime_ = captured.walltime;
+  Passing p(captured);
+  decode_packet(captured.octets, captured.wire_length, format_, p.packet);
+  if (p.packet.fault == PacketFault::kMalformed) ++counts_.malformed;
+  if (p.packet.fault == PacketFault::kTruncated) ++counts_.truncated;
+  find_flow(p, now);
+  Flow& flow = *p.flow;
+  Volume& volume = flow.volume[p.from];
+  volume.octets += p.inner ? p.frame->length : captured.wire_length;
+  ++volume.frames;
+  flow.last = now;
+  const Frame& frame = *p.frame;
+  if (frame.ethernet) flow.mac[p.from] = frame.ethernet->src;
+  if (flow.vnic[0] == kNoVnic && flow.vnic[1] == kNoVnic) return;
+  if (frame.tcp) {
+    tcp(p, flow);
+  } else if (frame.udp) {
+    if (frame.udp->dst_port == kDnsPort || frame.udp->src_port == kDnsPort) dns(p, flow);
+  } else if (frame.icmp) {
+    if (frame.icmp->echo) {
+      echo(p, flow);
+    } else {
+      unreachable(p, flow);
+    }
+  }
+}
+
+CaptureIntake::FlowKey CaptureIntake::key_of(const Passing& p) const {
+  const Frame& frame = *p.frame;
+  FlowKey key{.place = p.captured.if_index};
+  key.vlan = p.captured.vlan_tpid != 0 ? p.captured.vlan_tci & 0xFFF : frame.vlans.empty() ? std::uint16_t{0} : frame.vlans[0].id();
+  if (p.inner) key.vni = 1 + p.packet.tunnel.vni.value_or(0);
+  std::uint16_t src_port = 0, dst_port = 0;
+  if (frame.ip) {
+    key.version = frame.ip->version();
+    key.protocol = frame.ip->protocol;
+    key.low = frame.ip->src.halves();
+    key.high = frame.ip->dst.halves();
+    if (frame.tcp) {
+      src_port = frame.tcp->src_port, dst_port = frame.tcp->dst_port;
+    } else if (frame.udp) {
+      src_port = frame.udp->src_port, dst_port = frame.udp->dst_port;
+    } else if (frame.icmp && frame.icmp->echo) {
+      src_port = dst_port = frame.icmp->echo->id;
+    }
+  } else {
+    src_port = dst_port = frame.ether_type;
+    if (frame.ethernet) {
+      key.low[0] = frame.ethernet->src.number();
+      key.high[0] = frame.ethernet->dst.number();
+    }
+  }
+  key.low_port = src_port;
+  key.high_port = dst_port;
+  return key;
+}
+
+void CaptureIntake::find_flow(Passing& p, Nanoseconds now) {
+  p.at_tap = p.captured.if_index != 0 && p.captured.heading != Heading::kUnknown && ledger_.has_port(p.captured.if_index);
+  p.frame = &p.packet.outer;
+  if (p.packet.depth > 0 && !p.at_tap && p.packet.inner.ethernet && ledger_.is_of_inner(p.sampled())) {
+    p.frame = &p.packet.inner;
+    p.inner = true;
+  }
+  FlowKey key = key_of(p);
+  p.from = 0;
+  if (std::tie(key.high, key.high_port) < std::tie(key.low, key.low_port)) {
+    std::swap(key.low, key.high);
+    std::swap(key.low_port, key.high_port);
+    p.from = 1;
+  }
+  // Which way it passed the tap, whatever its addresses say: they are the guest's to choose.
+  key.guest = !p.at_tap ? kNobody : p.captured.heading == Heading::kIn ? p.from : other_end(p.from);
+  const std::uint64_t hash = key.mixed();
+  std::uint32_t& hint = hints_[hash & (kHints - 1)];
+  bool takes_dirty_place = false;
+  Flow& flow = flows_.touch(key, hint, 1, [&](const FlowKey& old_key, Flow& old) {
+    takes_dirty_place = old.dirty;
+    forget(old_key, old, now);
+  });
+  flow.dirty = flow.dirty || takes_dirty_place;
+  if (!flow.dirty) {
+    flow.dirty = true;
+    dirty_.push_back(hint);
+  }
+  p.key = key;
+  p.flow = &flow;
+  if (flow.epoch != ledger_.epoch()) find_owners(p, flow);
+}
+
+void CaptureIntake::find_owners(const Passing& p, Flow& flow) {
+  const FlowLedger::Owners owners = ledger_.owners(p.sampled());
+  flow.vnic[p.from] = owners.from;
+  flow.vnic[other_end(p.from)] = owners.to;
+  flow.epoch = ledger_.epoch();
+}
+
+void CaptureIntake::tcp(const Passing& p, Flow& flow) {
+  auto* connection = std::get_if<TcpConnection>(&flow.state);
+  if (connection == nullptr) connection = &flow.state.emplace<TcpConnection>();
+  events_.clear();
+  connection->take({*p.frame->tcp, p.frame->payload_length, p.captured.octets, std::max<Nanoseconds>(p.captured.walltime, 1)}, p.from,
+                   gaps_, events_);
+  if (events_.kinds != 0) events(p.key, flow, p.from);
+}
+
+// What one end sent, for each vNIC that is one of the two.
+template <class Apply>
+void CaptureIntake::each_loss(const Flow& flow, std::uint8_t sender, Apply&& apply) {
+  for (const std::uint8_t end : kEnds) {
+    if (VnicPerformance* v = performance_of(flow.vnic[end]); v != nullptr) apply(v->of(way(end == sender)));
+  }
+}
+
+void CaptureIntake::events(const FlowKey& key, Flow& flow, std::uint8_t from) {
+  const TcpEvents& e = events_;
+  const std::uint8_t other = other_end(from);
+  if (e.has(TcpEvents::kRoundTrip)) round_trip(key, flow, from, e.rtt);
+  if (e.has(TcpEvents::kResponse)) response(key, flow, from, e.response);
+  if ((e.kinds & ~(TcpEvents::kRoundTrip | TcpEvents::kHandshake | TcpEvents::kResponse)) == 0) return;
+  each_loss(flow, from, [&](LossCounts& sent) {
+    if (e.has(TcpEvents::kLostBefore)) sent.lost_before += e.lost_before;
+    if (e.has(TcpEvents::kReordered)) sent.reordered += e.reordered;
+    if (e.has(TcpEvents::kSpurious)) sent.spurious += e.spurious;
+    if (e.has(TcpEvents::kDuplicateAck)) ++sent.duplicate_acks;
+    if (e.has(TcpEvents::kZeroWindow)) ++sent.zero_windows;
+    if (e.has(TcpEvents::kReset)) ++sent.resets;
+  });
+  each_loss(flow, other, [&](LossCounts& sent) {
+    if (e.has(TcpEvents::kDuplicated)) sent.spurious += e.duplicated;
+    if (e.has(TcpEvents::kUnseen)) sent.unseen += e.unseen;
+    if (e.has(TcpEvents::kRefused)) ++sent.refused;
+    if (e.has(TcpEvents::kAccepted)) ++sent.connections;
+  });
+}
+
+// Of the side of the end `side`: the guest's for the vNIC that is there, the network's for the one at the other end.
+void CaptureIntake::round_trip(const FlowKey& key, Flow& flow, std::uint8_t side, Nanoseconds rtt) {
+  ++counts_.round_trips;
+  for (const std::uint8_t end : kEnds) {
+    VnicPerformance* v = performance_of(flow.vnic[end]);
+    if (v == nullptr) continue;
+    v->of(end == side ? LatencyKind::kGuestRtt : LatencyKind::kNetworkRtt).add(rtt);
+    PeerLatency& peer = peers_.touch({flow.vnic[end], address_of(end == 0 ? key.high : key.low, key.version)}, flow.peer_hint[end]);
+    (end == side ? peer.guest : peer.network).add(rtt);
+  }
+}
+
+void CaptureIntake::response(const FlowKey& key, Flow& flow, std::uint8_t from, Nanoseconds time) {
+  if (VnicPerformance* v = performance_of(flow.vnic[from]); v != nullptr) {
+    v->of(LatencyKind::kServed).add(time);
+    const std::uint16_t port = from == 0 ? key.low_port : key.high_port;
+    v->served.touch({key.protocol, port}).add(time);
+  }
+  if (VnicPerformance* v = performance_of(flow.vnic[other_end(from)]); v != nullptr) v->of(LatencyKind::kAsked).add(time);
+}
+
+// ---- questions and answers
+
+void CaptureIntake::ask(Flow& flow, std::uint8_t from, std::uint16_t id, Nanoseconds time, bool is_dns) {
+  auto* questions = std::get_if<Questions>(&flow.state);
+  if (questions == nullptr) questions = &flow.state.emplace<Questions>();
+  questions->dns = is_dns;
+  if (is_dns) each_loss(flow, from, [](LossCounts& sent) { ++sent.dns_queries; });
+  for (const Questions::Asked& asked : questions->asked) {
+    if (asked.time != 0 && asked.id == id) return;  // asked again: the first one counts
+  }
+  questions->asked[questions->next] = {time, id, from};
+  questions->next = static_cast<std::uint8_t>((questions->next + 1) % questions->asked.size());
+}
+
+// How long the question waited; negative: nobody asked it.
+Nanoseconds CaptureIntake::answer(Flow& flow, std::uint16_t id, Nanoseconds time) {
+  auto* questions = std::get_if<Questions>(&flow.state);
+  if (questions == nullptr) return -1;
+  for (Questions::Asked& asked : questions->asked) {
+    if (asked.time != 0 && asked.id == id) return time - std::exchange(asked.time, 0);
+  }
+  return -1;
+}
+
+void CaptureIntake::dns(const Passing& p, Flow& flow) {
+  ByteReader r(p.frame->payload.of(p.captured.octets));
+  const std::uint16_t id = r.u16();
+  const bool is_response = (r.u8() & 0x80) != 0;
+  if (!r.ok()) return;
+  const Nanoseconds time = std::max<Nanoseconds>(p.captured.walltime, 1);
+  if (!is_response && p.frame->udp->dst_port == kDnsPort) return ask(flow, p.from, id, time, true);
+  if (!is_response || p.frame->udp->src_port != kDnsPort) return;
+  const Nanoseconds waited = answer(flow, id, time);
+  if (waited < 0) return;
+  if (VnicPerformance* v = performance_of(flow.vnic[other_end(p.from)]); v != nullptr) v->of(LatencyKind::kDns).add(waited);
+  if (VnicPerformance* v = performance_of(flow.vnic[p.from]); v != nullptr) {
+    v->of(LatencyKind::kServed).add(waited);
+    v->served.touch({kUdp, kDnsPort}).add(waited);
+  }
+}
+
+void CaptureIntake::echo(const Passing& p, Flow& flow) {
+  const Icmp& icmp = *p.frame->icmp;
+  const bool is_request = icmp.type == 8 || icmp.type == 128;
+  const Nanoseconds time = std::max<Nanoseconds>(p.captured.walltime, 1);
+  if (is_request) return ask(flow, p.from, icmp.echo->sequence, time, false);
+  const Nanoseconds waited = answer(flow, icmp.echo->sequence, time);
+  if (waited < 0) return;
+  if (VnicPerformance* v = performance_of(flow.vnic[p.from]); v != nullptr) v->of(LatencyKind::kGuestEcho).add(waited);
+  if (VnicPerformance* v = performance_of(flow.vnic[other_end(p.from)]); v != nullptr) v->of(LatencyKind::kNetworkEcho).add(waited);
+}
+
+void CaptureIntake::unreachable(const Passing& p, const Flow& flow) {
+  const Icmp& icmp = *p.frame->icmp;
+  const bool says_so = p.frame->ip->version() == 6 ? icmp.type == 1 : icmp.type == 3;
+  if (!says_so) return;
+  each_loss(flow, other_end(p.from), [](LossCounts& sent) { ++sent.unreachable; });
+}
+
+// ---- what flows counted
+
+void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
+  const auto* connection = std::get_if<TcpConnection>(&flow.state);
+  for (const std::uint8_t from : kEnds) {
+    Volume& volume = flow.volume[from];
+    if (volume.frames == 0) continue;
+    const Volume counted = std::exchange(volume, {});
+    Packet packet;
+    Frame& frame = key.vni != 0 ? packet.inner : packet.outer;
+    if (key.vni != 0) {
+      packet.depth = 1;
+      packet.tunnel.kind = TunnelKind::kVxlan;
+      packet.tunnel.vni = key.vni - 1;
+    }
+    frame.ethernet = Ethernet{.dst = flow.mac[other_end(from)], .src = flow.mac[from]};
+    if (key.vlan != 0) frame.vlans.add({.tpid = 0x8100, .tci = key.vlan});
+    const bool low = from == 0;
+    if (key.version != 0) {
+      frame.ip = Ip{.src = address_of(low ? key.low : key.high, key.version),
+                    .dst = address_of(low ? key.high : key.low, key.version),
+                    .protocol = key.protocol};
+      const std::uint16_t src = low ? key.low_port : key.high_port, dst = low ? key.high_port : key.low_port;
+      if (key.protocol == kTcp && (src != 0 || dst != 0)) {
+        frame.tcp = Tcp{.src_port = src, .dst_port = dst};
+        // As a packet that opens a connection would: who listens is known better than from one packet's ports.
+        if (connection != nullptr && connection->client() != kNobody)
+          frame.tcp->flags = connection->client() == from ? kTcpSyn : kTcpSyn | kTcpAck;
+      }
+      if (key.protocol == kUdp && (src != 0 || dst != 0)) frame.udp = Udp{.src_port = src, .dst_port = dst};
+    } else if (key.low_port == 0x0806) {
+      frame.arp = Arp{};
+    }
+    SampledPacket sampled{.packet = &packet, .octets = static_cast<double>(counted.octets), .agent = kAgent, .frames = counted.frames};
+    if (key.guest != kNobody) {
+      sampled.ports_are_ours = sampled.at_tap = true;
+      (key.guest == from ? sampled.input : sampled.output) = key.place;
+    }
+    ledger_.take(sampled, now);
+  }
+  if (connection == nullptr) return;
+  for (const std::uint8_t from : kEnds) {
+    const std::uint32_t segments = connection->segments(from);
+    const std::uint32_t more = segments - std::exchange(flow.segments[from], segments);
+    if (more > 0) each_loss(flow, from, [more](LossCounts& sent) { sent.segments += more; });
+  }
+}
+
+// Whether something of the flow has yet to be known; what is overdue is counted. `all`: nobody waits any longer.
+bool CaptureIntake::waits(Flow& flow, Nanoseconds now, bool all) {
+  if (auto* connection = std::get_if<TcpConnection>(&flow.state)) {
+    const Nanoseconds when = all ? std::numeric_limits<Nanoseconds>::max() : walltime_;
+    for (const std::uint8_t end : kEnds) {
+      const std::uint32_t lost = connection->settle(end, when);
+      if (lost > 0) each_loss(flow, end, [lost](LossCounts& sent) { sent.lost_after += lost; });
+    }
+    const bool overdue = connection->opening() && (all || now - flow.last >= options_.unanswered);
+    if (overdue) {
+      each_loss(flow, connection->client(), [](LossCounts& sent) { ++sent.unanswered; });
+      connection->give_up();
+    }
+    return connection->opening() || connection->unsettled();
+  }
+  auto* questions = std::get_if<Questions>(&flow.state);
+  if (questions == nullptr) return false;
+  bool waiting = false;
+  for (Questions::Asked& asked : questions->asked) {
+    if (asked.time == 0) continue;
+    if (!all && walltime_ - asked.time < options_.unanswered) {
+      waiting = true;
+      continue;
+    }
+    asked.time = 0;
+    if (questions->dns) each_loss(flow, asked.from, [](LossCounts& sent) { ++sent.dns_unanswered; });
+  }
+  return waiting;
+}
+
+void CaptureIntake::forget(const FlowKey& key, Flow& flow, Nanoseconds now) {
+  count_out(key, flow, now);
+  waits(flow, now, true);
+  if (auto* connection = std::get_if<TcpConnection>(&flow.state)) connection->release(gaps_);
+}
+
+void CaptureIntake::count_out_all(Nanoseconds now, bool all) {
+  std::size_t kept = 0;
+  for (const std::uint32_t place : dirty_) {
+    if (!flows_.is_at(place)) continue;
+    Flow& flow = flows_.value_at(place);
+    if (!flow.dirty) continue;  // another flow's place by now, or it stands here twice
+    flow.dirty = false;
+    const FlowKey& key = flows_.key_at(place);
+    count_out(key, flow, now);
+    if (waits(flow, now, all)) {
+      flow.dirty = true;
+      dirty_[kept++] = place;
+    }
+    const auto* connection = std::get_if<TcpConnection>(&flow.state);
+    if (connection != nullptr && connection->closed()) flows_.demote(place);
+  }
+  dirty_.resize(kept);
+}
+
+void CaptureIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
+  count_out_all(now, false);
+  ledger_.tick(now, totals);
+  for (const auto& v : performance_) {
+    if (v == nullptr) continue;
+    for (LazyLatency& latency : v->latency) latency.tick(now);
+    v->served.for_each_value([now](LazyLatency& latency) { latency.tick(now); });
+  }
+  peers_.for_each_value([now](PeerLatency& peer) {
+    peer.guest.tick(now);
+    peer.network.tick(now);
+  });
+  if (aged_ == 0) aged_ = now;
+  if (now - aged_ < kAge) return;
+  aged_ = now;
+  const auto nothing = [](const auto&, const auto&) {};
+  flows_.age(nothing, [&](const FlowKey& key, Flow& flow) { forget(key, flow, now); });
+  flows_.remove_if([&](const FlowKey& key, Flow& flow) {
+    if (now - flow.last < options_.idle) return false;
+    ++counts_.flows_idle;
+    forget(key, flow, now);
+    return true;
+  });
+  peers_.age(nothing, nothing);
+  for (const auto& v : performance_) {
+    if (v != nullptr) v->served.age(nothing, nothing);
+  }
+}
+
+void CaptureIntake::end(Nanoseconds now) { count_out_all(now, true); }
+
+std::vector<std::pair<std::string, std::uint64_t>> CaptureIntake::counters() const {
+  return {{"packets", counts_.packets},
+          {"octets", counts_.octets},
+          {"packets_malformed", counts_.malformed},
+          {"packets_truncated", counts_.truncated},
+          {"flows", flows_.size()},
+          {"flows_evicted", flows_.evictions()},
+          {"flows_idle", counts_.flows_idle},
+          {"round_trips", counts_.round_trips},
+          {"gaps_refused", gaps_.refused()},
+          {"peers", peers_.size()},
+          {"peers_evicted", peers_.evictions()},
+          {"conversations", ledger_.conversations().size()},
+          {"conversations_evicted", ledger_.conversations().evictions()}};
+}
+
+}  // namespace vmtraffic

@@ -1,0 +1,152 @@
+// Captured packets in; flows, latencies and losses of each vNIC out. Pure: packets and times come in as parameters. One intake per
+// capturing thread.
+//
+// Packets are counted in a table of flows, one for each conversation of two ports at each place of capture. At each tick what a flow
+// counted goes into a FlowLedger like samples do, so that volumes, protocols, services and conversations are the same rows whoever saw the
+// packets. At a vNIC's own tap only that vNIC is accounted for: a packet between two local VMs passes two taps, and is one's tx and the
+// other's rx.
+//
+// In steady state take() allocates nothing. The table of flows is bounded and keeps the heavy ones (see HeavyTable); a flow that has to
+// make room is counted out first.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/traffic/captured_packet.hpp"
+#include "core/traffic/flow_ledger.hpp"
+#include "core/traffic/heavy_table.hpp"
+#include "core/traffic/tcp_connection.hpp"
+#include "core/traffic/vnic_performance.hpp"
+#include "core/wire/packet.hpp"
+
+namespace vmtraffic {
+
+struct CaptureIntakeOptions {
+  std::vector<NamedNetwork> networks{};
+  std::vector<std::uint16_t> vxlan_ports{4789}, geneve_ports{6081};
+  FlowLedger::Limits limits{};
+  std::uint32_t flows{65'536};
+  std::uint32_t gaps{65'536};  // ranges of octets that are missing, of all connections
+  std::uint32_t services_per_vnic{16};
+  std::uint32_t peers{1024};            // whose latencies are kept apart
+  Nanoseconds idle{300 * kSecond};      // a flow that is silent so long is forgotten
+  Nanoseconds unanswered{5 * kSecond};  // a question that nobody answered so long
+};
+
+class CaptureIntake {
+ public:
+  explicit CaptureIntake(CaptureIntakeOptions options);
+  ~CaptureIntake();
+
+  // One packet. `now`: the clock of tick().
+  void take(const CapturedPacket& packet, Nanoseconds now);
+
+  void set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes);
+  // To be called at each tick, with the exact counters in the inventory's rows.
+  void tick(Nanoseconds now, std::span<const VnicTotals> totals);
+  // At a recording's end, where nothing comes any more, before the last tick: nobody waits for an answer any longer.
+  void end(Nanoseconds now);
+
+  const FlowLedger& ledger() const { return ledger_; }
+  // By the inventory's rows.
+  const VnicPerformance& performance(std::size_t row) const { return *performance_[ledger_.number(row)]; }
+  // visit(PeerKey, PeerLatency)
+  template <class Visit>
+  void for_each_peer(Visit&& visit) const {
+    peers_.for_each(visit);
+  }
+  std::size_t flow_count() const { return flows_.size(); }
+  // For the snapshot's health.
+  std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+
+ private:
+  // Two ends at one place of capture, the lower address and port first.
+  struct FlowKey {
+    IpAddress::Halves low{}, high{};
+    std::uint16_t low_port{0}, high_port{0};
+    std::uint8_t protocol{0};
+    std::uint8_t version{0};  // of IP; 0: none, and the ports' place is the EtherType's
+    std::uint8_t guest{0};    // at a tap: which end the vNIC is, 0 or 1; else kNobody
+    std::uint16_t vlan{0};
+    std::uint32_t place{0};  // ifIndex
+    std::uint32_t vni{0};    // of the tunnel whose inner packet it is, plus 1
+    friend bool operator==(const FlowKey&, const FlowKey&) = default;
+    std::uint64_t mixed() const;
+    template <class H>
+    friend H AbslHashValue(H h, const FlowKey& k) {
+      return H::combine(std::move(h), k.mixed());
+    }
+  };
+  struct Volume {
+    std::uint64_t octets{0};
+    std::uint32_t frames{0};
+  };
+  // Questions that wait for their answers: DNS queries by their id, echo requests by their sequence.
+  struct Questions {
+    struct Asked {
+      Nanoseconds time{0};  // 0: nothing
+      std::uint16_t id{0};
+      std::uint8_t from{0};  // which end
+    };
+    std::array<Asked, 4> asked{};
+    std::uint8_t next{0};
+    bool dns{false};
+  };
+  struct Flow {
+    std::array<Volume, 2> volume;  // sent by each end, since it was counted out last
+    Nanoseconds last{0};
+    std::array<std::uint32_t, 2> vnic{kNoVnic, kNoVnic};  // the ends' numbers
+    std::uint64_t epoch{0};                               // of the ledger that knew them
+    std::array<MacAddress, 2> mac{};
+    std::array<std::uint32_t, 2> segments{};  // counted out
+    std::array<std::uint32_t, 2> peer_hint{};
+    bool dirty{false};  // its place is in dirty_
+    std::variant<std::monostate, TcpConnection, Questions> state;
+  };
+
+  struct Passing;  // one packet under way
+  void find_flow(Passing& p, Nanoseconds now);
+  FlowKey key_of(const Passing& p) const;
+  void find_owners(const Passing& p, Flow& flow);
+  void tcp(const Passing& p, Flow& flow);
+  void dns(const Passing& p, Flow& flow);
+  void echo(const Passing& p, Flow& flow);
+  void unreachable(const Passing& p, const Flow& flow);
+  void ask(Flow& flow, std::uint8_t from, std::uint16_t id, Nanoseconds time, bool is_dns);
+  Nanoseconds answer(Flow& flow, std::uint16_t id, Nanoseconds time);
+  void round_trip(const FlowKey& key, Flow& flow, std::uint8_t side, Nanoseconds rtt);
+  void events(const FlowKey& key, Flow& flow, std::uint8_t from);
+  void response(const FlowKey& key, Flow& flow, std::uint8_t from, Nanoseconds time);
+  template <class Apply>
+  void each_loss(const Flow& flow, std::uint8_t sender, Apply&& apply);
+  VnicPerformance* performance_of(std::uint32_t vnic) { return vnic < performance_.size() ? performance_[vnic].get() : nullptr; }
+  void count_out(const FlowKey& key, Flow& flow, Nanoseconds now);
+  bool waits(Flow& flow, Nanoseconds now, bool all);
+  void forget(const FlowKey& key, Flow& flow, Nanoseconds now);
+  void count_out_all(Nanoseconds now, bool all);
+
+  CaptureIntakeOptions options_;
+  PacketFormat format_;
+  FlowLedger ledger_;
+  HeavyTable<FlowKey, Flow> flows_;
+  std::vector<std::uint32_t> hints_;  // by a flow's hash: where it was found last
+  std::vector<std::uint32_t> dirty_;  // places of flows that have something to count out
+  TcpGaps gaps_;
+  TcpEvents events_;
+  HeavyTable<PeerKey, PeerLatency> peers_;
+  std::vector<std::unique_ptr<VnicPerformance>> performance_;  // by the ledger's numbers
+  Nanoseconds aged_{0};
+  Nanoseconds walltime_{0};  // of the last packet
+  struct Counts {
+    std::uint64_t packets{0}, octets{0}, malformed{0}, truncated{0}, flows_idle{0}, round_trips{0};
+  } counts_;
+};
+
+}  // namespace vmtraffic
