@@ -29,12 +29,13 @@ from vmlab.guest import Counters
 from vmlab.libvirt import LXC, QEMU, Libvirtd, define_network, virsh
 from vmlab.nrpe import Nrpe
 from vmlab.ovs import OpenVSwitch
-from vmlab.process import Process, run, tail, wait_for
+from vmlab.process import Process, run, tail, usual_signals, wait_for
 from vmlab.snmp import Binding, Snmpd, TrapReceiver
 from vmlab.vm import Nic, Vm
 
 __all__ = ["LAB_DIR", "LXC", "QEMU", "Binding", "Collectd", "Container", "Counters", "Lab", "LabError", "Libvirtd", "Nic", "Nrpe", "OpenVSwitch",
-           "Process", "Snmpd", "TrapReceiver", "Vm", "net", "run", "tail", "virsh", "wait_for"]
+           "Process", "Snmpd", "TrapReceiver", "Vm", "net", "run", "tail", "usual_signals", "virsh",
+           "wait_for"]
 
 
 class Lab:

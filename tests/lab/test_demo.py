@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import Lab, Nic, run, wait_for
+from lab import Lab, Nic, run, usual_signals, wait_for
 from line import BUILD
 from test_sandbox import assert_unchanged, world
 
@@ -114,7 +114,8 @@ def test_the_vms_of_the_host(host):
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_ended_from_outside(host, number, code):
     before = world()
-    with subprocess.Popen([DEMO], stdout=subprocess.PIPE, text=True, env=os.environ | {"VMTRAFFIC_BUILD": str(BUILD)}) as process:
+    with subprocess.Popen([DEMO], stdout=subprocess.PIPE, text=True, env=os.environ | {"VMTRAFFIC_BUILD": str(BUILD)},
+                          preexec_fn=usual_signals) as process:
         lines = iter(process.stdout.readline, "")
         assert any("NRPE says" in line for line in lines)
         process.send_signal(number)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import Nic, run, virsh, wait_for
+from lab import Nic, run, usual_signals, virsh, wait_for
 
 SANDBOX = Path(__file__).with_name("sandbox")
 HERE = Path(__file__).parent
@@ -75,7 +75,8 @@ def host(libvirt):
 
 
 def start_busy_world(*arguments: str) -> subprocess.Popen:
-    process = subprocess.Popen([SANDBOX, "/usr/bin/python3", "-c", BUSY_WORLD, *arguments], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([SANDBOX, "/usr/bin/python3", "-c", BUSY_WORLD, *arguments], stdout=subprocess.PIPE, text=True,
+                               preexec_fn=usual_signals)
     assert process.stdout.readline() == "ready\n"
     return process
 

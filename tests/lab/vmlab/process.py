@@ -36,6 +36,12 @@ def tail(log: Path | None, lines: int = 25) -> str:
     return f"\nThe end of {log}:\n" + "\n".join("  " + line for line in text) if text else f"\n{log} is empty."
 
 
+def usual_signals() -> None:
+    """For Popen's `preexec_fn`: a run in the background (nohup, a job without job control) ignores these, and what is started inherits that."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(*command: str | os.PathLike, timeout: float = 30.0, check: bool = True, stdin: str | None = None,
         env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end. LabError if it fails (unless check=False) or takes longer than `timeout`."""
