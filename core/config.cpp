@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <re2/re2.h>
 #include <sys/stat.h>
 #include <toml++/toml.h>
 #include <unistd.h>
@@ -142,6 +143,32 @@ class Section {
     if (node == nullptr) return;
     if (!node->is_boolean()) return complain(*node, key, "wants true or false");
     out = *node->value<bool>();
+  }
+
+  void texts(std::string_view key, std::vector<std::string>& out, std::string_view want) {
+    list(key, out, want, [](const toml::node& n) -> std::optional<std::string> {
+      const auto value = n.is_string() ? n.value<std::string>() : std::nullopt;
+      return value && !value->empty() && value->find('\0') == std::string::npos ? value : std::nullopt;
+    });
+  }
+
+  void patterns(std::string_view key, std::vector<std::string>& out) {
+    texts(key, out, "wants a list of regular expressions, such as [\"^web\"]");
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (const re2::RE2 pattern(out[i], re2::RE2::Quiet); !pattern.ok() && !error_)
+        say(*table_.get(key)->as_array()->get(i), key,
+            fmt::format("has a regular expression that is none: {}", printable(pattern.error())));
+    }
+  }
+
+  void tags(std::string_view key, std::vector<std::pair<std::string, std::string>>& out) {
+    list(key, out, "wants a list of tags, such as [\"nova.project=shop\"]",
+         [](const toml::node& n) -> std::optional<std::pair<std::string, std::string>> {
+           const auto value = n.is_string() ? n.value<std::string>() : std::nullopt;
+           const std::size_t equals = value ? value->find('=') : std::string::npos;
+           if (equals == std::string::npos || equals == 0) return std::nullopt;
+           return std::pair(value->substr(0, equals), value->substr(equals + 1));
+         });
   }
 
   // Each key a name, each value a network or a list of some.
@@ -292,6 +319,27 @@ void read_sflow(Section sflow, SflowConfig& config) {
   sflow.finish();
 }
 
+void read_capture_section(Section capture, CaptureConfig& config) {
+  config.enabled = true;
+  capture.flag("enabled", config.enabled);
+  capture.flag("all", config.all);
+  capture.patterns("vms", config.vms);
+  capture.tags("tags", config.tags);
+  capture.texts("ports", config.ports, "wants a list of links' names, such as [\"mirror0\"]");
+  capture.integer("ring", config.ring_mib, 1, 64, "MiB");
+  capture.integer("snapshot", config.snapshot_octets, 64, 256, "octets of each packet");
+  capture.text("filter", config.filter, "a filter as tcpdump has it");
+  capture.integer("cpu_percent", config.cpu_percent, 0, 100, "percent of one core, 0 for no limit");
+  capture.integer("flows", config.flows, 1024, 1 << 24, "flows at once");
+  capture.integer("conversations", config.conversations, 1024, 1 << 24, "conversations kept");
+  capture.number("window", config.window_s, 10, 3600, "seconds");
+  capture.integer("top", config.top, 1, 100, "conversations of a vNIC");
+  capture.ports("vxlan_ports", config.vxlan_ports);
+  capture.ports("geneve_ports", config.geneve_ports);
+  if (auto networks = capture.section("networks")) networks->named_networks(config.networks);
+  capture.finish();
+}
+
 }  // namespace
 
 SflowConfig::SflowConfig() {
@@ -316,8 +364,12 @@ Result<Config> parse_config(std::string_view text, std::string_view origin) {
   root.directory("state_directory", config.state_directory);
   if (auto libvirt = root.section("libvirt")) read_libvirt(*std::move(libvirt), config);
   if (auto sflow = root.section("sflow")) read_sflow(*std::move(sflow), config.sflow);
+  if (auto capture = root.section("capture")) read_capture_section(*std::move(capture), config.capture);
   root.finish();
   if (error) return *error;
+  const CaptureConfig& capture = config.capture;
+  if (capture.enabled && !capture.all && capture.vms.empty() && capture.tags.empty() && capture.ports.empty())
+    return Error{ErrorCode::kInvalid, fmt::format("{}: [capture] selects nothing: set all = true, or vms, tags or ports", where)};
   if (config.libvirt.uris.empty() && !config.sflow.enabled) {
     return Error{ErrorCode::kInvalid, fmt::format("{}: libvirt.uris is empty and {}: nothing would be watched", where,
                                                   table.contains("sflow") ? "sflow.enabled is false" : "there is no [sflow]")};

@@ -43,6 +43,26 @@ struct SflowConfig {
   friend bool operator==(const SflowConfig&, const SflowConfig&) = default;
 };
 
+// The capture probe: packets at the links of selected vNICs. On as soon as the file selects some.
+struct CaptureConfig {
+  bool enabled{false};
+  bool all{false};                                          // every vNIC that has a link
+  std::vector<std::string> vms;                             // or those of domains whose name one of these regular expressions (RE2) finds
+  std::vector<std::pair<std::string, std::string>> tags;    // or that have one of these
+  std::vector<std::string> ports;                           // and links that mirror the packets of others, by name
+  std::uint32_t ring_mib{16};                               // of the kernel's memory for packets on their way, of all links together
+  std::uint32_t snapshot_octets{128};                       // of each packet, from the Ethernet header on
+  std::string filter;                                       // pcap-filter(7); empty: all packets
+  std::uint32_t cpu_percent{0};                             // of one core: with more to do whole flows are left out; 0: no limit
+  std::uint32_t flows{65'536};                              // at once
+  std::uint32_t conversations{65'536};                      // that are kept
+  double window_s{60};                                      // what recent figures cover at least
+  std::uint32_t top{10};                                    // conversations, services and peers of each vNIC that are published
+  std::vector<std::pair<std::string, IpNetwork>> networks;  // named, in the order of the file
+  std::vector<std::uint16_t> vxlan_ports{4789}, geneve_ports{6081};
+  friend bool operator==(const CaptureConfig&, const CaptureConfig&) = default;
+};
+
 struct Config {
   double interval_s{10};  // 1 to 3600
   std::string host;       // empty: this machine's host name
@@ -50,6 +70,7 @@ struct Config {
   std::filesystem::path state_directory{kDefaultStateDirectory};
   LibvirtConfig libvirt;
   SflowConfig sflow;
+  CaptureConfig capture;
   friend bool operator==(const Config&, const Config&) = default;
 };
 

@@ -22,4 +22,22 @@ std::string_view name_of(LatencyKind kind) {
   return "unknown";
 }
 
+LossCounts LossCounts::operator-(const LossCounts& earlier) const {
+  return {.segments = segments - earlier.segments,
+          .lost_before = lost_before - earlier.lost_before,
+          .lost_after = lost_after - earlier.lost_after,
+          .spurious = spurious - earlier.spurious,
+          .reordered = reordered - earlier.reordered,
+          .unseen = unseen - earlier.unseen,
+          .duplicate_acks = duplicate_acks - earlier.duplicate_acks,
+          .zero_windows = zero_windows - earlier.zero_windows,
+          .resets = resets - earlier.resets,
+          .connections = connections - earlier.connections,
+          .refused = refused - earlier.refused,
+          .unanswered = unanswered - earlier.unanswered,
+          .dns_queries = dns_queries - earlier.dns_queries,
+          .dns_unanswered = dns_unanswered - earlier.dns_unanswered,
+          .unreachable = unreachable - earlier.unreachable};
+}
+
 }  // namespace vmtraffic

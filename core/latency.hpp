@@ -47,6 +47,7 @@ struct LossCounts {
   std::uint64_t dns_queries{0}, dns_unanswered{0};
   std::uint64_t unreachable{0};  // ICMP destination unreachable that this direction's sender got
   friend bool operator==(const LossCounts&, const LossCounts&) = default;
+  LossCounts operator-(const LossCounts& earlier) const;
 };
 
 }  // namespace vmtraffic

@@ -80,6 +80,17 @@ SflowIntakeOptions intake_options(const SflowConfig& config) {
   return out;
 }
 
+CaptureIntakeOptions capture_intake_options(const CaptureConfig& config) {
+  CaptureIntakeOptions out;
+  for (const auto& [name, network] : config.networks) out.networks.push_back({name, network});
+  out.vxlan_ports = config.vxlan_ports;
+  out.geneve_ports = config.geneve_ports;
+  out.limits.conversations = config.conversations;
+  out.limits.period = nanoseconds(config.window_s);
+  out.flows = config.flows;
+  return out;
+}
+
 namespace {
 
 SflowListenerOptions listener_options(const Sampler::Options& options) {

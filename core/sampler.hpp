@@ -20,6 +20,7 @@
 #include "core/snapshot.hpp"
 #include "core/snapshot/host_files.hpp"
 #include "core/snapshot/writer.hpp"
+#include "core/traffic/capture_intake.hpp"
 #include "core/traffic/event_ring.hpp"
 #include "core/traffic/ledger.hpp"
 
@@ -48,6 +49,8 @@ struct History {
 
 // What [sflow] says about whose samples count, and for what.
 SflowIntakeOptions intake_options(const SflowConfig& config);
+// What [capture] says about what is kept.
+CaptureIntakeOptions capture_intake_options(const CaptureConfig& config);
 
 class Sampler {
  public:

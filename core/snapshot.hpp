@@ -18,6 +18,7 @@
 #include "core/address.hpp"
 #include "core/clock.hpp"
 #include "core/flows.hpp"
+#include "core/latency.hpp"
 #include "core/result.hpp"
 #include "core/types.hpp"
 
@@ -35,8 +36,9 @@ enum SnapshotPart : unsigned {
   kPartTags = 1u << 4,
   kPartFlows = 1u << 5,  // opens the inventory too
   kPartAgents = 1u << 6,
-  kPartHosts = 1u << 7,  // of the index alone
-  kAllParts = 0xFFu,
+  kPartHosts = 1u << 7,        // of the index alone
+  kPartPerformance = 1u << 8,  // opens the inventory too
+  kAllParts = 0x1FFu,
 };
 
 struct SnapshotInfo {
@@ -193,6 +195,29 @@ struct DropRow {
   Nanoseconds since{0};
 };
 
+// What the capture probe measures, as a whole.
+struct PerformanceInfo {
+  double covered_s{0};   // what recent losses cover, up to sampled_boottime: between one window and two
+  double kept_share{1};  // of all flows; less than 1 when the CPU limit was reached: then counts are those of the flows that were kept
+};
+
+// Latencies of a vNIC as a whole, of one of its services, or with one peer.
+struct LatencyRow {
+  std::size_t vnic{0};
+  LatencyKind kind{LatencyKind::kGuestRtt};
+  std::optional<ServiceKey> service;  // kServed alone
+  std::optional<IpAddress> peer;      // kGuestRtt and kNetworkRtt alone
+  LatencyStats interval, five_minutes;
+};
+
+// What the guest received and sent. Losses lie on two sides: the guest's are those of what it sent before the tap and of what it received
+// after the tap, the network's are the others.
+struct LossRow {
+  Nanoseconds since{0};             // boot time at which counting began
+  LossCounts rx, tx;                // since then
+  LossCounts rx_recent, tx_recent;  // over PerformanceInfo::covered_s
+};
+
 // An sFlow agent, or one of its sub-agents.
 struct AgentRow {
   std::string_view address;  // as it names itself
@@ -261,6 +286,14 @@ class Snapshot {
   NamedNetworkRow network(std::size_t index) const;
   std::size_t drop_count() const;
   DropRow drop(std::size_t index) const;
+
+  // What the capture probe measures. Nothing: it does not run, or that part was not asked for.
+  std::optional<PerformanceInfo> performance() const;
+  // Of all vNICs, a vNIC's together: as a whole by kind, then its services, then its peers, those with the most measurements first.
+  std::size_t latency_count() const;
+  LatencyRow latency(std::size_t index) const;
+  // Nothing: nothing was captured of it.
+  std::optional<LossRow> loss(std::size_t vnic_index) const;
 
   // Sorted by address and sub-agent.
   std::size_t agent_count() const;

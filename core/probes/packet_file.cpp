@@ -18,6 +18,9 @@ namespace vmtraffic {
 namespace {
 
 constexpr std::size_t kBuffer = std::size_t{1} << 18;
+// What no EtherType is; and of Linux's packet types the one of a packet that the host sent.
+constexpr std::uint16_t kNoProtocol = 0xFFFF;
+constexpr std::uint8_t kOutgoing = 4;
 constexpr std::int64_t kLastSecond = 9'000'000'000;  // in the year 2255: what nanoseconds in 64 bits hold
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
@@ -89,6 +92,7 @@ const PacketFile::Packet* PacketFile::next() {
     packet_.walltime = std::clamp<std::int64_t>(header->ts.tv_sec, 0, kLastSecond) * kSecond +
                        std::clamp<std::int64_t>(header->ts.tv_usec, 0, kSecond - 1);
     packet_.octets = {reinterpret_cast<const std::byte*>(octets), header->caplen};
+    packet_.wire_length = header->len;
     return &packet_;
   }
   if (got == PCAP_ERROR_BREAK) return nullptr;  // the end
@@ -99,6 +103,37 @@ const PacketFile::Packet* PacketFile::next() {
     fault_ = Error{ErrorCode::kCorrupt, fmt::format("{} is broken behind packet {}: {}", name_, packets_, printable(complaint))};
   }
   return nullptr;
+}
+
+const CapturedPacket* PacketFile::next_captured() {
+  const Packet* packet = next();
+  if (packet == nullptr) return nullptr;
+  captured_.octets = packet->octets;
+  captured_.wire_length = packet->wire_length;
+  captured_.walltime = packet->walltime;
+  if (link_ == LinkHeader::kEthernet) return &captured_;
+  ByteReader r(packet->octets);
+  captured_.ether_type = kNoProtocol;
+  captured_.if_index = 0;
+  captured_.heading = Heading::kUnknown;
+  if (link_ == LinkHeader::kCooked) {
+    r.skip(14);
+    captured_.ether_type = r.u16();
+  } else if (link_ == LinkHeader::kCooked2) {
+    captured_.ether_type = r.u16();
+    r.skip(2);
+    captured_.if_index = r.u32();
+    r.skip(2);
+    captured_.heading = r.u8() == kOutgoing ? Heading::kOut : Heading::kIn;
+    r.skip(9);
+  } else if (!packet->octets.empty()) {
+    const int version = std::to_integer<int>(packet->octets[0]) >> 4;
+    captured_.ether_type = version == 4 ? 0x0800 : version == 6 ? 0x86DD : kNoProtocol;
+  }
+  captured_.octets = r.rest();
+  captured_.wire_length -=
+      std::min<std::uint32_t>(captured_.wire_length, static_cast<std::uint32_t>(packet->octets.size() - r.remaining()));
+  return &captured_;
 }
 
 }  // namespace vmtraffic

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/result.hpp"
+#include "core/traffic/captured_packet.hpp"
 #include "core/types.hpp"
 #include "core/wire/udp_packet.hpp"
 
@@ -23,9 +24,12 @@ class PacketFile {
   struct Packet {
     Nanoseconds walltime{0};  // since 1970, never negative
     Octets octets;            // valid until the next call
+    std::uint32_t wire_length{0};
   };
   // Nothing at the end, and where the file goes wrong: then fault() says how.
   const Packet* next();
+  // The same as a capture would have delivered it. Linux's second cooked header tells the link and the way; none tells MAC addresses.
+  const CapturedPacket* next_captured();
   const std::optional<Error>& fault() const { return fault_; }
 
   LinkHeader link() const { return link_; }
@@ -41,6 +45,7 @@ class PacketFile {
   LinkHeader link_;
   std::string name_;  // printable
   Packet packet_;
+  CapturedPacket captured_;
   std::uint64_t packets_{0};
   std::optional<Error> fault_;
 };

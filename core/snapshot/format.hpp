@@ -28,7 +28,8 @@ enum class PartKind : std::uint32_t {
   kTags = 6,
   kFlows = 7,
   kAgents = 8,
-  kHosts = 9
+  kHosts = 9,
+  kPerformance = 10
 };
 
 struct FileHead {

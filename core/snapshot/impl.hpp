@@ -18,7 +18,7 @@ inline bool is_wanted(PartKind kind, unsigned parts) {
     case PartKind::kHeader:
       return true;
     case PartKind::kInventory:
-      return asked(kPartInventory | kPartFlows);  // whose rows flows name
+      return asked(kPartInventory | kPartFlows | kPartPerformance);  // whose rows these name
     case PartKind::kNumbers:
       return asked(kPartNumbers);
     case PartKind::kHealth:
@@ -33,6 +33,8 @@ inline bool is_wanted(PartKind kind, unsigned parts) {
       return asked(kPartAgents);
     case PartKind::kHosts:
       return asked(kPartHosts);
+    case PartKind::kPerformance:
+      return asked(kPartPerformance);
   }
   return false;
 }
@@ -48,6 +50,7 @@ struct Snapshot::Impl {
   const fbs::Flows* flows{nullptr};
   const fbs::Agents* agents{nullptr};
   const fbs::Hosts* hosts{nullptr};
+  const fbs::Performance* performance{nullptr};
   // vNIC rows by their place: which table, in which domain. Built once, since the file nests vNICs in domains.
   std::vector<std::uint32_t> first_vnic;  // per domain, and the total at the end
   std::vector<std::uint32_t> domain_of;   // per vNIC
@@ -63,6 +66,7 @@ struct Snapshot::Impl {
   }
   Result<Done> lay_out();
   bool flows_fit() const;  // after lay_out(): their rows name vNICs and networks that are there
+  bool performance_fits() const;
 };
 
 }  // namespace vmtraffic

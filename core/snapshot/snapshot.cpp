@@ -177,8 +177,9 @@ Result<Snapshot> Snapshot::parse(std::span<const std::byte> bytes, unsigned part
   if (auto s = wanted(PartKind::kFlows, impl->flows); !s) return s.error();
   if (auto s = wanted(PartKind::kAgents, impl->agents); !s) return s.error();
   if (auto s = wanted(PartKind::kHosts, impl->hosts); !s) return s.error();
+  if (auto s = wanted(PartKind::kPerformance, impl->performance); !s) return s.error();
   if (auto s = impl->lay_out(); !s) return s.error();
-  if (!impl->flows_fit()) return corrupt("a part does not fit its schema");
+  if (!impl->flows_fit() || !impl->performance_fits()) return corrupt("a part does not fit its schema");
   return Snapshot(std::move(impl));
 }
 

@@ -148,6 +148,7 @@ Layout lay_out(const EncodedSnapshot& snapshot) {
   add(PartKind::kFlows, snapshot.flows);
   add(PartKind::kAgents, snapshot.agents);
   add(PartKind::kHosts, snapshot.hosts);
+  add(PartKind::kPerformance, snapshot.performance);
   std::uint64_t at = sizeof(FileHead) + entries.size() * sizeof(PartEntry);
   const std::size_t front_size = at;
   for (PartEntry& entry : entries) {
@@ -312,6 +313,14 @@ EncodedPart encode_hosts(const std::vector<HostStatus>& hosts) {
   return finish(b);
 }
 
+EncodedPart encode_performance(const PerformanceRows& p) {
+  Builder b = part_builder(256 + sizeof(VnicLatency) * p.latencies.size() + sizeof(VnicLoss) * p.losses.size());
+  const auto latencies = structs<fbs::VnicLatency>(b, p.latencies);
+  const auto losses = structs<fbs::VnicLoss>(b, p.losses);
+  b.Finish(fbs::CreatePerformance(b, p.covered_s, p.kept_share, latencies, losses));
+  return finish(b);
+}
+
 std::vector<std::byte> assemble(const EncodedSnapshot& snapshot) {
   const Layout layout = lay_out(snapshot);
   std::vector<std::byte> out;
@@ -333,7 +342,9 @@ std::vector<std::byte> encode(const SnapshotContent& content) {
   const EncodedPart tags = encode_tags(content.inventory);
   const EncodedPart flows = content.flows ? encode_flows(*content.flows) : EncodedPart{};
   const EncodedPart agents = encode_agents(content.agents);
-  return assemble({content.header, &inventory, &numbers, &health, &events, &tags, content.flows ? &flows : nullptr, &agents, nullptr});
+  const EncodedPart performance = content.performance ? encode_performance(*content.performance) : EncodedPart{};
+  return assemble({content.header, &inventory, &numbers, &health, &events, &tags, content.flows ? &flows : nullptr, &agents, nullptr,
+                   content.performance ? &performance : nullptr});
 }
 
 void reseal(std::vector<std::byte>& file) {

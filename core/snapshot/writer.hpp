@@ -16,6 +16,7 @@
 #include "core/traffic/flow_rows.hpp"
 #include "core/traffic/inventory.hpp"
 #include "core/traffic/numbers.hpp"
+#include "core/traffic/performance_rows.hpp"
 #include "core/types.hpp"
 
 namespace vmtraffic {
@@ -63,6 +64,8 @@ EncodedPart encode_flows(const FlowRows& flows);
 EncodedPart encode_agents(const std::vector<AgentStatus>& agents);  // sorted by address and sub-agent
 EncodedPart encode_hosts(const std::vector<HostStatus>& hosts);     // sorted by name and address
 
+EncodedPart encode_performance(const PerformanceRows& performance);
+
 // A whole file's octets; what tests, --once and the writer use.
 struct EncodedSnapshot {
   SnapshotHeader header;
@@ -74,6 +77,7 @@ struct EncodedSnapshot {
   const EncodedPart* flows{nullptr};
   const EncodedPart* agents{nullptr};
   const EncodedPart* hosts{nullptr};
+  const EncodedPart* performance{nullptr};
 };
 std::vector<std::byte> assemble(const EncodedSnapshot& snapshot);
 
@@ -86,6 +90,7 @@ struct SnapshotContent {
   std::vector<Event> events;
   std::optional<FlowRows> flows{};
   std::vector<AgentStatus> agents{};
+  std::optional<PerformanceRows> performance{};
 };
 std::vector<std::byte> encode(const SnapshotContent& content);
 

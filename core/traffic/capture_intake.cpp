@@ -101,6 +101,7 @@ void CaptureIntake::take(const CapturedPacket& captured, Nanoseconds now) {
   counts_.octets += captured.wire_length;
   walltime_ = captured.walltime;
   Passing p(captured);
+  format_.ether_type = captured.ether_type == 0 ? std::nullopt : std::optional(captured.ether_type);
   decode_packet(captured.octets, captured.wire_length, format_, p.packet);
   if (p.packet.fault == PacketFault::kMalformed) ++counts_.malformed;
   if (p.packet.fault == PacketFault::kTruncated) ++counts_.truncated;
@@ -186,13 +187,16 @@ void CaptureIntake::find_flow(Passing& p, Nanoseconds now) {
   }
   p.key = key;
   p.flow = &flow;
-  if (flow.epoch != ledger_.epoch()) find_owners(p, flow);
+  if (flow.epoch != ledger_.epoch()) find_owners(p, flow, now);
 }
 
-void CaptureIntake::find_owners(const Passing& p, Flow& flow) {
+void CaptureIntake::find_owners(const Passing& p, Flow& flow, Nanoseconds now) {
   const FlowLedger::Owners owners = ledger_.owners(p.sampled());
   flow.vnic[p.from] = owners.from;
   flow.vnic[other_end(p.from)] = owners.to;
+  for (const std::uint32_t vnic : flow.vnic) {
+    if (VnicPerformance* v = performance_of(vnic); v != nullptr && v->since == 0) v->since = now;
+  }
   flow.epoch = ledger_.epoch();
 }
 
@@ -430,6 +434,13 @@ void CaptureIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
     peer.guest.tick(now);
     peer.network.tick(now);
   });
+  if (ledger_.recent_since() != recent_since_) {
+    recent_since_ = ledger_.recent_since();
+    for (const auto& v : performance_) {
+      if (v == nullptr) continue;
+      for (RecentLosses& loss : v->loss) loss.begin_period();
+    }
+  }
   if (aged_ == 0) aged_ = now;
   if (now - aged_ < kAge) return;
   aged_ = now;

@@ -114,7 +114,7 @@ class CaptureIntake {
   struct Passing;  // one packet under way
   void find_flow(Passing& p, Nanoseconds now);
   FlowKey key_of(const Passing& p) const;
-  void find_owners(const Passing& p, Flow& flow);
+  void find_owners(const Passing& p, Flow& flow, Nanoseconds now);
   void tcp(const Passing& p, Flow& flow);
   void dns(const Passing& p, Flow& flow);
   void echo(const Passing& p, Flow& flow);
@@ -143,6 +143,7 @@ class CaptureIntake {
   HeavyTable<PeerKey, PeerLatency> peers_;
   std::vector<std::unique_ptr<VnicPerformance>> performance_;  // by the ledger's numbers
   Nanoseconds aged_{0};
+  Nanoseconds recent_since_{0};
   Nanoseconds walltime_{0};  // of the last packet
   struct Counts {
     std::uint64_t packets{0}, octets{0}, malformed{0}, truncated{0}, flows_idle{0}, round_trips{0};

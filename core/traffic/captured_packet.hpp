@@ -21,6 +21,7 @@ struct CapturedPacket {
   Nanoseconds walltime{0};       // since 1970
   std::uint32_t if_index{0};     // 0: a recording
   Heading heading{Heading::kUnknown};
+  std::uint16_t ether_type{0};  // not 0: `octets` begin with what this stands for, without an Ethernet header
   // The outermost VLAN tag where the kernel took it out of the frame. tpid 0: none was taken out.
   std::uint16_t vlan_tpid{0}, vlan_tci{0};
 };

@@ -33,15 +33,26 @@ class LazyLatency {
   std::unique_ptr<LatencyWindow> window_;
 };
 
+// What was counted, and of that what is recent: since the period before the one that runs began.
+struct RecentLosses {
+  LossCounts total, at_period, at_period_before;
+  LossCounts recent() const { return total - at_period_before; }
+  void begin_period() {
+    at_period_before = at_period;
+    at_period = total;
+  }
+};
+
 struct VnicPerformance {
   VnicKey key;
   std::array<LazyLatency, kLatencyKindCount> latency;
-  std::array<LossCounts, kDirectionCount> loss;
+  Nanoseconds since{0};  // when its first packet was captured
+  std::array<RecentLosses, kDirectionCount> loss;
   HeavyTable<ServiceKey, LazyLatency> served;  // response times of its services
   VnicPerformance(const VnicKey& k, std::uint32_t services) : key(k), served(services) {}
 
   LazyLatency& of(LatencyKind kind) { return latency[static_cast<std::size_t>(kind)]; }
-  LossCounts& of(Direction d) { return loss[static_cast<std::size_t>(d)]; }
+  LossCounts& of(Direction d) { return loss[static_cast<std::size_t>(d)].total; }
 };
 
 struct PeerKey {

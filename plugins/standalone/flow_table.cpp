@@ -137,7 +137,7 @@ std::string drop_section(const Snapshot& snapshot, std::size_t width) {
 }
 
 std::string agent_section(const Snapshot& snapshot, const Clock& clock, std::size_t width) {
-  if (snapshot.agent_count() == 0) return "\nNo sFlow agent was heard.\n";
+  if (snapshot.agent_count() == 0) return snapshot.performance() ? "" : "\nNo sFlow agent was heard.\n";
   std::vector<Cells> rows;
   for (std::size_t index = 0; index < snapshot.agent_count(); ++index) {
     const AgentRow agent = snapshot.agent(index);

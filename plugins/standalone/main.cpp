@@ -16,6 +16,7 @@
 #include "core/collector.hpp"
 #include "core/config.hpp"
 #include "core/daemon.hpp"
+#include "core/read_capture.hpp"
 #include "core/replay.hpp"
 #include "core/snapshot.hpp"
 #include "core/text.hpp"
@@ -59,7 +60,7 @@ std::string holder_sentence(const std::filesystem::path& directory) {
 
 Result<Config> configuration(const Options& options) {
   // Whoever says where the snapshot is needs no right to read the configuration to look at it.
-  if (options.mode == Mode::kReplay && !options.config) {
+  if ((options.mode == Mode::kReplay || options.mode == Mode::kRead) && !options.config) {
     // A recording says nothing about this host, and its configuration nothing about the recording, where it cannot be read.
     Result<Config> loaded = load_config_or_defaults(kDefaultConfigFile);
     return !loaded && loaded.error().code == ErrorCode::kDenied ? Result<Config>(Config{}) : loaded;
@@ -112,7 +113,8 @@ int replay(const Config& config, const Options& options) {
   ReplayOptions what{
       .recording = options.recording, .inventory = options.inventory, .port = options.sflow_port.value_or(config.sflow.port)};
   if (what.port == 0) what.port.reset();
-  const Result<Replay> replayed = replay_sflow(config, what);
+  const Result<Replay> replayed =
+      options.mode == Mode::kRead ? read_capture(config, {options.recording, options.inventory}) : replay_sflow(config, what);
   if (!replayed) return complain(kFailed, replayed.error().text);
   const Result<Snapshot> snapshot = Snapshot::parse(replayed->snapshot);
   if (!snapshot) return complain(kFailed, snapshot.error().text);
@@ -182,6 +184,7 @@ int run(const Options& options) {
     case Mode::kHosts:
       return hosts(*config, options);
     case Mode::kReplay:
+    case Mode::kRead:
       return replay(*config, options);
     case Mode::kCollect:
       break;

@@ -14,15 +14,16 @@ namespace vmtraffic::standalone {
 namespace {
 
 constexpr const char* kDescription =
-    "The collector of VM traffic alone, as a daemon in the foreground; or, with one of --once, --print, --json, --watch, --hosts and "
-    "--sflow-read,\nwhat it sees.\n"
+    "The collector of VM traffic alone, as a daemon in the foreground; or, with one of --once, --print, --json, --watch, --hosts, "
+    "--sflow-read\nand --read, what it sees.\n"
     "Directions are the guest's: rx is what it received.\n";  // CLI11 writes "Usage:" right below: an empty line between
 
 constexpr const char* kExamples =
     "Examples:\n"
     "  vmtraffic-collect --once\n"
     "  vmtraffic-collect --watch --window 1m\n"
-    "  vmtraffic-collect --sflow-read recorded.pcap --inventory vms.toml";
+    "  vmtraffic-collect --sflow-read recorded.pcap --inventory vms.toml\n"
+    "  vmtraffic-collect --read tap.pcapng";
 
 Farewell mistake(const std::string& sentence) { return {2, fmt::format("vmtraffic-collect: {}\n", sentence)}; }
 
@@ -37,7 +38,7 @@ std::string mismatch(const CLI::App& app, const std::string& what) {
 
 struct Words {
   bool once{false}, print{false}, watch{false}, hosts{false};
-  std::string config, runtime_directory, host, recording, inventory, sflow_port, window{"interval"};
+  std::string config, runtime_directory, host, recording, packets, inventory, sflow_port, window{"interval"};
 };
 
 std::optional<Window> parse_window(const std::string& text) {
@@ -55,11 +56,12 @@ void define(CLI::App& app, Words& words, Options& options) {
   app.option_defaults()->disable_flag_override();
   app.add_flag("--once", words.once, "Sample twice, a second apart, and show the table; needs no running collector");
   app.add_flag("--print", words.print, "Show the present snapshot as a table");
-  app.add_flag("--json", options.json, "Show the present snapshot, or with --once, --hosts or --sflow-read that, as JSON");
+  app.add_flag("--json", options.json, "Show the present snapshot, or with --once, --hosts, --sflow-read or --read that, as JSON");
   app.add_flag("--watch", words.watch, "Show the table again each interval until Ctrl-C");
   app.add_option("--host", words.host, "Another host's snapshot, by its name or its sFlow agent's address")->type_name("NAME");
   app.add_flag("--hosts", words.hosts, "List the other hosts that sFlow agents describe");
   app.add_option("--sflow-read", words.recording, "Show what a recording (pcap, pcapng) of sFlow datagrams says")->type_name("FILE");
+  app.add_option("--read", words.packets, "Show what a recording (pcap, pcapng) of a VM's packets says")->type_name("FILE");
   app.add_option("--inventory", words.inventory, "The recording's VMs: a snapshot file or TOML with [[domain]] and [[domain.vnic]]")
       ->type_name("FILE");
   app.add_option("--sflow-port", words.sflow_port, "The recording's UDP port, instead of the configuration's")->type_name("PORT|any");
@@ -103,25 +105,27 @@ Mode mode_of(const Words& words, const Options& options) {
   if (words.watch) return Mode::kWatch;
   if (words.hosts) return Mode::kHosts;
   if (!words.recording.empty()) return Mode::kReplay;
+  if (!words.packets.empty()) return Mode::kRead;
   return words.print || options.json || !words.host.empty() ? Mode::kPrint : Mode::kCollect;
 }
 
 // Nothing where the options go together.
 std::string contradiction(const CLI::App& app, const Words& words, const Options& options) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
-  if (words.once + words.print + words.watch + words.hosts + given("--sflow-read") > 1)
-    return "only one of --once, --print, --watch, --hosts and --sflow-read can be done at a time";
-  if (words.watch && options.json) return "--watch shows a table; --json goes with --once, --print, --hosts or --sflow-read";
-  for (const auto& [option, word] :
-       {std::pair("--host", &words.host), std::pair("--sflow-read", &words.recording), std::pair("--inventory", &words.inventory)}) {
+  if (words.once + words.print + words.watch + words.hosts + given("--sflow-read") + given("--read") > 1)
+    return "only one of --once, --print, --watch, --hosts, --sflow-read and --read can be done at a time";
+  if (words.watch && options.json) return "--watch shows a table; --json goes with --once, --print, --hosts, --sflow-read or --read";
+  for (const auto& [option, word] : {std::pair("--host", &words.host), std::pair("--sflow-read", &words.recording),
+                                     std::pair("--read", &words.packets), std::pair("--inventory", &words.inventory)}) {
     if (given(option) && word->empty()) return fmt::format("{} wants a {}", option, app.get_option(option)->get_type_name());
   }
   const bool replays = options.mode == Mode::kReplay;
-  if (given("--host") && (words.once || words.hosts || replays)) return "--host goes with --print, --json or --watch";
-  if (!replays && given("--inventory")) return "--inventory goes with --sflow-read";
+  const bool reads = replays || options.mode == Mode::kRead;
+  if (given("--host") && (words.once || words.hosts || reads)) return "--host goes with --print, --json or --watch";
+  if (!reads && given("--inventory")) return "--inventory goes with --sflow-read or --read";
   if (!replays && given("--sflow-port")) return "--sflow-port goes with --sflow-read";
   // A look that was meant would otherwise become a second collector, which waits for the lease.
-  if (given("--window") && (options.mode == Mode::kCollect || options.mode == Mode::kHosts || replays))
+  if (given("--window") && (options.mode == Mode::kCollect || options.mode == Mode::kHosts || reads))
     return "--window goes with --once, --print, --json or --watch";
   return "";
 }
@@ -146,7 +150,7 @@ std::variant<Options, Farewell> parse_options(const std::vector<std::string>& ar
           fmt::format("--sflow-port: \"{}\" is not known; right would be 1 to 65535, or any", printable(words.sflow_port, "\"")));
   }
   options.window = *window;
-  options.recording = words.recording;
+  options.recording = options.mode == Mode::kRead ? words.packets : words.recording;
   if (app.count("--inventory") > 0) options.inventory = words.inventory;
   options.host = words.host;
   if (app.count("--config") > 0) options.config = words.config;

@@ -19,6 +19,7 @@ enum class Mode {
   kWatch,    // shows it again and again
   kHosts,    // lists the other hosts
   kReplay,   // shows what a recording of sFlow says
+  kRead,     // shows what a recording of packets says
 };
 
 struct Options {
@@ -27,7 +28,7 @@ struct Options {
   std::optional<std::filesystem::path> config;             // nothing: the default file, if it exists
   std::optional<std::filesystem::path> runtime_directory;  // instead of the configuration's
   std::string host;                                        // whose snapshot; empty: this host's
-  std::filesystem::path recording;                         // kReplay
+  std::filesystem::path recording;                         // kReplay, kRead
   std::optional<std::filesystem::path> inventory;          // of the recording's VMs
   std::optional<std::uint16_t> sflow_port;                 // instead of the configuration's; 0: any
   Window window{Window::kInterval};

@@ -7,6 +7,7 @@
 
 #include "core/text.hpp"
 #include "plugins/standalone/flow_table.hpp"
+#include "plugins/standalone/performance_table.hpp"
 #include "plugins/standalone/text_table.hpp"
 
 namespace vmtraffic::standalone {
@@ -15,7 +16,8 @@ namespace {
 std::string heading(const Snapshot& snapshot) {
   const SnapshotInfo info = snapshot.info();
   const double covered_s = snapshot.flows().value_or(FlowsInfo{}).covered_s;
-  return fmt::format("{}: sFlow of {} s, up to {}\n", printable(info.host), number(covered_s), utc(info.sampled_walltime));
+  return fmt::format("{}: {} of {} s, up to {}\n", printable(info.host), snapshot.performance() ? "packets" : "sFlow", number(covered_s),
+                     utc(info.sampled_walltime));
 }
 
 std::string counter_table(const ProbeHealthRow& probe, std::string_view title) {
@@ -34,7 +36,7 @@ Clock clock_of_recording(const Snapshot& snapshot) {
 }
 
 std::string render_recording(const Snapshot& snapshot, std::size_t width) {
-  std::string text = heading(snapshot) + render_flows(snapshot, clock_of_recording(snapshot), width);
+  std::string text = heading(snapshot) + render_flows(snapshot, clock_of_recording(snapshot), width) + render_performance(snapshot, width);
   for (std::size_t index = 0; index < snapshot.health_count(); ++index) {
     const ProbeHealthRow probe = snapshot.health(index);
     text += counter_table(probe, probe.name == "recording" ? "RECORDED" : "READ");

@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "plugins/standalone/flow_table.hpp"
 #include "plugins/standalone/order.hpp"
+#include "plugins/standalone/performance_table.hpp"
 #include "plugins/standalone/text_table.hpp"
 
 namespace vmtraffic::standalone {
@@ -105,7 +106,8 @@ std::string probe_table(const Snapshot& snapshot, const Clock& clock) {
 std::string render_table(const Snapshot& snapshot, const Clock& clock, const TableOptions& options) {
   return fmt::format("{}Rates over {}.\n\n{}\n{}{}", heading(snapshot, clock),
                      options.window == Window::kInterval ? "the last interval" : name_of(options.window),
-                     vnic_table(snapshot, clock, options), probe_table(snapshot, clock), render_flows(snapshot, clock, options.width));
+                     vnic_table(snapshot, clock, options), probe_table(snapshot, clock),
+                     render_flows(snapshot, clock, options.width) + render_performance(snapshot, options.width));
 }
 
 }  // namespace vmtraffic::standalone
