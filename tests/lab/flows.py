@@ -188,6 +188,7 @@ def settled(tables: FlowTables, quiet_s: float = 2.5) -> dict[str, Sums]:
 class Frame:
     octets: int
     head: bytes
+    time_us: int
 
     @property
     def destination(self) -> bytes:
@@ -202,8 +203,8 @@ def read_pcap(file: Path) -> Iterator[Frame]:
     data = file.read_bytes()
     at = 24
     while at + 16 <= len(data):
-        kept, octets = struct.unpack_from("=II", data, at + 8)
-        yield Frame(octets, data[at + 16:at + 16 + kept])
+        seconds, micros, kept, octets = struct.unpack_from("=IIII", data, at)
+        yield Frame(octets, data[at + 16:at + 16 + kept], seconds * 1_000_000 + micros)
         at += 16 + kept
 
 

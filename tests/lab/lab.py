@@ -25,6 +25,7 @@ from pathlib import Path
 from vmlab import LAB_DIR, LabError, net, require_sandbox, vm as machines
 from vmlab.collectd import Collectd
 from vmlab.container import Container
+from vmlab.forwarder import BothWays, Forwarder, ForwarderCounts
 from vmlab.guest import Counters
 from vmlab.libvirt import LXC, QEMU, Libvirtd, define_network, virsh
 from vmlab.nrpe import Nrpe
@@ -33,9 +34,9 @@ from vmlab.process import Process, run, tail, usual_signals, wait_for
 from vmlab.snmp import Binding, Snmpd, TrapReceiver
 from vmlab.vm import Nic, Vm
 
-__all__ = ["LAB_DIR", "LXC", "QEMU", "Binding", "Collectd", "Container", "Counters", "Lab", "LabError", "Libvirtd", "Nic", "Nrpe", "OpenVSwitch",
-           "Process", "Snmpd", "TrapReceiver", "Vm", "net", "run", "tail", "usual_signals", "virsh",
-           "wait_for"]
+__all__ = ["LAB_DIR", "LXC", "QEMU", "Binding", "BothWays", "Collectd", "Container", "Counters", "Forwarder", "ForwarderCounts", "Lab", "LabError",
+           "Libvirtd", "Nic", "Nrpe", "OpenVSwitch", "Process", "Snmpd", "TrapReceiver", "Vm", "net", "run", "tail", "usual_signals",
+           "virsh", "wait_for"]
 
 
 class Lab:
@@ -50,7 +51,7 @@ class Lab:
         self.libvirtd: Libvirtd | None = None
         self.switch: OpenVSwitch | None = None
         self._domains: list[Vm | Container] = []
-        self._processes: list[Process] = []
+        self._processes: list[Process | Forwarder] = []
 
     def __enter__(self) -> Lab:
         return self
@@ -110,6 +111,10 @@ class Lab:
         container = Container(name, nics, title=title, uuid=uuid)
         self._domains.append(container)
         return container
+
+    def forwarder(self, name: str, program: Path, **options: object) -> Forwarder:
+        """Two bridges and a network of known delay and loss between them; see Forwarder."""
+        return self._kept(Forwarder(name, program, **options))
 
     # --- programs ---
 

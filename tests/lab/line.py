@@ -20,6 +20,7 @@ CHECK_COLLECTOR = BUILD / "plugins/nagios/check_vm_collector"
 CHECK_TALKERS = BUILD / "plugins/nagios/check_vm_talkers"
 AGENTX = BUILD / "plugins/snmp-subagent/vmtraffic-agentx"
 COLLECT = BUILD / "plugins/standalone/vmtraffic-collect"
+FORWARDER = BUILD / "tests/lab/lab_forwarder"
 
 MIB = "1.3.6.1.4.1.8072.9999.9999.6343"
 VNIC_ENTRY = f"{MIB}.1.2.1"

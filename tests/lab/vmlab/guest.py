@@ -4,9 +4,9 @@ What to know about its counts:
 - `statistics` of the guest's own NICs are read by a shell loop and printed on the first serial line three times a second, in one line with
   a sequence number. No packet is involved, so the reading cannot disturb what it reads.
 - The second serial line takes commands. It too is not network.
-- IPv6 is off and no daemon talks by itself. A kernel asks for a neighbour's address when it first talks to it, and would confirm it by ARP
-  5 s after the last use and again within a minute: both are put off by an hour here (QUIET_NEIGHBOURS_S), so that silence is silence.
-  The last frames of a transfer may still be under way when a command has ended: Vm.settled_counters() waits for that.
+- IPv6 is off, unless a vNIC was given an IPv6 address, and no daemon talks by itself. A kernel asks for a neighbour's address when it
+  first talks to it, and would confirm it by ARP 5 s after the last use and again within a minute: both are put off by an hour here
+  (QUIET_NEIGHBOURS_S), so that silence is silence. The last frames of a transfer may still be under way when a command has ended: Vm.settled_counters() waits for that.
 - A frame that the tap has handed over is counted by the host, yet not by a guest whose card is not up, whose vNIC's link is set down,
   or whose card's filter it does not pass: another unicast address (see net.py on flooding), a multicast group that the guest has not joined
   (IPv6's chatter above all). So the counts agree to the octet only where nobody on the segment sends such frames.
@@ -37,7 +37,9 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 for setting in base_reachable_time_ms=%(quiet_s)d000 delay_first_probe_time=%(quiet_s)d; do
-    echo ${setting#*=} > /proc/sys/net/ipv4/neigh/default/${setting%%=*}
+    for defaults in /proc/sys/net/ipv*/neigh/default; do
+        echo ${setting#*=} > $defaults/${setting%%=*}
+    done
 done
 for module in %(modules)s; do insmod /modules/$module.ko; done
 echo 0 > /proc/sys/kernel/printk

@@ -11,6 +11,7 @@ What to know:
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 import uuid as uuids
@@ -27,6 +28,8 @@ from .libvirt import domiflist, domifstat, virsh
 from .process import wait_for
 
 NUMBER_OF_CARD = iter(range(1, 1 << 24))
+# A guest with IPv6 has the given addresses at once, and none of its own: it looks neither for their doubles nor for routers.
+QUIET_IPV6 = " ".join(f"sysctl.net.ipv6.conf.default.{setting}" for setting in ("accept_dad=0", "addr_gen_mode=1", "accept_ra=0"))
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Nic:
     kind is bridge (source: a Linux bridge), ovs (an Open vSwitch bridge), network (a libvirt network), direct (source: the macvtap's
     parent), ethernet (source: a bridge to put the tap on, or None; with managed=False the lab makes the tap beforehand) or vhostuser
     (source: the socket that the VM opens, target: the port's name at the switch; see OpenVSwitch.vhost_user_port).
-    inbound_kib and outbound_kib are libvirt's <bandwidth> averages in KiB/s; ip is the guest's address, such as 10.0.0.2/24.
+    inbound_kib and outbound_kib are libvirt's <bandwidth> averages in KiB/s; ip and ip6 are the guest's addresses, such as 10.0.0.2/24.
+    With offload=False the guest fills its checksums and cuts its segments itself, so that its frames are those of a wire.
     """
     kind: str
     source: str | None = None
@@ -49,6 +53,8 @@ class Nic:
     managed: bool = True
     interface_id: str | None = None  # ovs: what OpenStack puts a Neutron port's id into
     model: str = "virtio"
+    offload: bool = True
+    ip6: str | None = None
 
     @property
     def address(self) -> str:
@@ -80,9 +86,9 @@ class Nic:
         managed = "" if self.managed else " managed='no'"
         target = f"<target dev={quoteattr(self.target)}{managed if kind == 'ethernet' else ''}/>" if self.target else ""
         limits = "".join(f"<{way} average='{rate}'/>" for way, rate in (("inbound", self.inbound_kib), ("outbound", self.outbound_kib)) if rate)
-        # The userspace datapath of Open vSwitch neither completes checksums nor cuts segments: TCP breaks unless all of it is off.
+        # The userspace datapath of Open vSwitch neither completes checksums nor cuts segments: TCP breaks there unless all of it is off.
         offload = ("<driver name='qemu'><host csum='off' gso='off' tso4='off' tso6='off' ecn='off' ufo='off' mrg_rxbuf='off'/>"
-                   "<guest csum='off' tso4='off' tso6='off' ecn='off' ufo='off'/></driver>") if self.kind == "ovs" else ""
+                   "<guest csum='off' tso4='off' tso6='off' ecn='off' ufo='off'/></driver>") if self.kind == "ovs" or not self.offload else ""
         if in_container:  # without a stated link state libvirt leaves the container's end down, so that there is time to silence it
             card = ""
         else:  # without a boot ROM, since that would look for a network to boot from, loudly
@@ -115,9 +121,10 @@ class Vm:
         boot, serial = "", ""
         if not self.tiny:
             image = guest_image()
-            addresses = " ".join(f"lab.ip={nic.mac}={nic.ip}" for nic in self.nics if nic.ip)
+            addresses = " ".join(f"lab.ip={nic.mac}={ip}" for nic in self.nics for ip in (nic.ip, nic.ip6) if ip)
+            ipv6 = QUIET_IPV6 if any(nic.ip6 for nic in self.nics) else "ipv6.disable=1"
             boot = (f"<kernel>{image.kernel}</kernel><initrd>{image.initramfs}</initrd><cmdline>console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check "
-                    f"ipv6.disable=1 net.ifnames=0 mitigations=off {addresses}</cmdline>")
+                    f"{ipv6} net.ifnames=0 mitigations=off {addresses}</cmdline>")
             serial = (f"<serial type='file'><source path='{self.console}'/><target port='0'/></serial>"
                       f"<serial type='unix'><source mode='bind' path='{self.directory}/line'/><target port='1'/></serial>")
         title = f"<title>{escape(self.title)}</title>" if self.title is not None else ""
@@ -218,8 +225,8 @@ class Vm:
         if not self.tiny:
             wait_for(lambda: nic.mac in self.guest_counters(), 20, f"the guest {self.name} to see the new {nic.mac}", self.console)
             card = f"$(basename $(dirname $(grep -l {nic.mac} /sys/class/net/eth*/address)))"
-            if nic.ip:
-                self.run(f"ip address add {nic.ip} dev {card}")
+            for ip in filter(None, (nic.ip, nic.ip6)):
+                self.run(f"ip address add {ip} dev {card}")
             self.run(f"ip link set {card} up")
         return nic
 
@@ -315,6 +322,22 @@ class Vm:
         output = self.run(f"ping -c {count} -i 0.2 -W 2 -s {size} {address}", timeout)
         if f" {count} packets received" not in output:
             raise LabError(f"The guest {self.name} lost echoes: {output.strip()}")
+
+    def ping_times(self, address: str, count: int, interval_s: float = 0.1, timeout: float = 60.0) -> list[float]:
+        """Pings from the guest; the round-trip times, in milliseconds, of the echoes that came back."""
+        output = self.run(f"ping -c {count} -i {interval_s:g} -W 1 {address}", timeout, check=False)
+        if f"{count} packets transmitted" not in output:
+            raise LabError(f"The guest {self.name} did not ping: {output.strip()}")
+        return [float(ms) for ms in re.findall(r" time=([\d.]+) ms", output)]
+
+    def protocol_counters(self) -> dict[str, int]:
+        """The guest's own count of its protocols' work: /proc/net/snmp and netstat, such as {"Tcp.RetransSegs": 0, "TcpExt.TCPTimeouts": 0}."""
+        lines = self.run("cat /proc/net/snmp /proc/net/netstat").splitlines()
+        found = {}
+        for names, values in zip(lines[::2], lines[1::2]):
+            family, *names = names.split()
+            found |= {f"{family.rstrip(':')}.{name}": int(value) for name, value in zip(names, values.split()[1:], strict=True)}
+        return found
 
     def _dial(self, deadline: float) -> socket.socket:
         line = socket.socket(socket.AF_UNIX)
