@@ -80,3 +80,16 @@ class Pair:
 
 def rise(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
     return {name: value - before.get(name, 0) for name, value in after.items()}
+
+
+def sent_data(recording: Path, server_port: int = 80) -> tuple[int, int]:
+    """Of the server's segments in a recording: those with data, and those (with a FIN alone, too) that begin before what was sent already."""
+    fields = ("tcp.stream", "tcp.seq", "tcp.len", "tcp.flags.fin")
+    wanted = [word for name in fields for word in ("-e", name)]
+    text = run("tshark", "-r", recording, "-Y", f"tcp.srcport == {server_port}", "-T", "fields", *wanted).stdout
+    sent, again, ends = 0, 0, {}
+    for stream, begin, length, fin in (map(int, line.split()) for line in text.splitlines()):
+        sent += length > 0
+        again += length + fin > 0 and begin < ends.get(stream, 0)
+        ends[stream] = max(ends.get(stream, 0), begin + length + fin)
+    return sent, again

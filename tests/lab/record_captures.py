@@ -4,7 +4,7 @@
     tests/lab/sandbox /usr/bin/python3 tests/lab/record_captures.py
 
 Two guests, and between them a network that loses, delays and reorders what it was asked to; what it did, and what the sender's kernel and
-tshark say of it, goes into the README. It takes half a minute.
+tshark say of it, goes into the README. It takes a minute.
 """
 
 from __future__ import annotations

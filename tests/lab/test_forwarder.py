@@ -13,7 +13,7 @@ import pytest
 from flows import Capture
 from lab import Forwarder, ForwarderCounts, LabError, Nic, run, wait_for
 from line import FORWARDER
-from pair import MS, Pair
+from pair import MS, Pair, sent_data
 
 FIN, SYN, PSH, ACK = 1, 2, 8, 16
 HEAD = 14 + 20 + 20
@@ -97,7 +97,6 @@ def test_the_delay_is_exact_and_one_direction_has_its_own(wire):
     at_a, at_b = ({number_of(frame.head): frame.time_us for frame in capture.frames()} for capture in captures)
     delays = [at_b[n] - at_a[n] for n in range(200)]
     back = [at_a[n] - at_b[n] for n in range(1000, 1200)]
-    print("there", statistics.median(delays), max(delays), "back", statistics.median(back), max(back), wire.network.counts().ab)
     assert min(delays) >= 10_000 - 1  # a capture's stamps are whole microseconds
     # The median, since a busy machine may let any process wait for its turn; how often it did is counted.
     assert statistics.median(delays) <= 10_050
@@ -230,7 +229,6 @@ def test_guests_see_the_delay(pair, family):
         pair.network.set("ab", delay_ns=ab_ms * MS)
         pair.network.set("ba", delay_ns=ba_ms * MS)
         seen = shortest()
-        print(family, ab_ms, ba_ms, base, seen)
         assert seen - base == pytest.approx(more_ms, rel=0.05)
 
 
@@ -248,29 +246,29 @@ def test_lost_echoes_are_those_dropped(pair, family):
 
 @pytest.mark.parametrize("family", Pair.FAMILIES)
 def test_fetches_over_loss_and_what_the_sender_sent_again(pair, family):
-    def fetch() -> tuple[ForwarderCounts, int]:
-        before, resent = pair.network.settled_counts(), pair.server.protocol_counters()["Tcp.RetransSegs"]
-        pair.fetch("random", family, times=2)
-        counts = pair.network.settled_counts() - before
-        assert counts.ab.super_frames == counts.ba.super_frames == 0
-        return counts.ba, pair.server.protocol_counters()["Tcp.RetransSegs"] - resent
+    before_it, behind_it = (pair.lab.tmp / f"fw-{side}.pcap" for side in ("server", "client"))
 
-    pair.server.run("echo 0 > /proc/sys/net/ipv4/tcp_early_retrans")  # no probes of the tail, which are retransmissions without a loss
+    def fetch() -> tuple[ForwarderCounts, int]:
+        recorded = pair.record(lambda: pair.fetch("random", family, times=2), {before_it: pair.server, behind_it: pair.client})
+        counts, resent = recorded.counts.ba, recorded.server["Tcp.RetransSegs"]
+        assert counts.super_frames == recorded.counts.ab.super_frames == 0
+        assert sent_data(before_it) == (counts.passed_data_segments + counts.dropped_data_segments, resent)
+        assert sent_data(behind_it)[0] == counts.passed_data_segments
+        return counts, resent
+
+    # Probes of the tail are retransmissions without a loss.
+    pair.server.run("sysctl -w net.ipv4.tcp_early_retrans=0")
     clean, resent = fetch()
-    print(family, "clean", clean, resent)
+    pair.server.run("sysctl -w net.ipv4.tcp_early_retrans=3")
     assert (clean.dropped_frames, resent) == (0, 0)
     assert clean.passed_data_segments >= 2 * RANDOM_KIB * 1024 / 1460
-    pair.server.run("echo 3 > /proc/sys/net/ipv4/tcp_early_retrans")
 
     pair.network.set("ba", loss=0.05, loss_of="data", seed=3)
     lossy, resent = fetch()
-    print(family, "lossy", lossy, resent)
     assert 40 <= lossy.dropped_data_segments == lossy.dropped_frames
     # Of a range of which n copies were dropped, at least n + 1 were sent, as all arrived. What is sent again in vain (probes, timeouts that
     # were too early) comes on top.
     assert resent >= lossy.dropped_data_segments
-    # Each segment beyond those of the undisturbed fetches was one sent again.
-    assert lossy.passed_data_segments + lossy.dropped_data_segments - clean.passed_data_segments == resent
 
 
 def test_a_lost_syn(pair):
@@ -286,16 +284,16 @@ def test_a_lost_syn(pair):
 
 @pytest.mark.parametrize("family", Pair.FAMILIES)
 def test_little_reordering_is_not_taken_for_loss(pair, family):
-    # RACK waits for a quarter of the round-trip time: 20 ms make that much longer than a segment is held back.
-    pair.network.set("ba", delay_ns=20 * MS, reorder_every=20, reorder_by=1, reorder_hold_ns=MS)
-    pair.server.run("echo 0 > /proc/sys/net/ipv4/tcp_early_retrans")
+    # RACK waits for a quarter of the round-trip time: 25 ms are much longer than a segment is held back, and than a guest on a busy machine
+    # takes from the acknowledgement of the segment that came too early to that of the one before it (5 ms were not).
+    pair.network.set("ba", delay_ns=100 * MS, reorder_every=20, reorder_by=1, reorder_hold_ns=MS)
+    pair.server.run("sysctl -w net.ipv4.tcp_early_retrans=0")
     before, server, client = pair.network.settled_counts(), pair.server.protocol_counters(), pair.client.protocol_counters()
     pair.fetch("random", family)
     counts = (pair.network.settled_counts() - before).ba
     resent = pair.server.protocol_counters()["Tcp.RetransSegs"] - server["Tcp.RetransSegs"]
     queued = pair.client.protocol_counters()["TcpExt.TCPOFOQueue"] - client["TcpExt.TCPOFOQueue"]
-    print(family, counts, resent, queued)
-    pair.server.run("echo 3 > /proc/sys/net/ipv4/tcp_early_retrans")
+    pair.server.run("sysctl -w net.ipv4.tcp_early_retrans=3")
     assert resent == 0
     assert counts.reordered >= 20
     assert queued == counts.reordered, "one segment came too early for each that was held back"
@@ -324,7 +322,6 @@ def test_super_frames_and_unfilled_checksums_pass(pair):
     before, resent = pair.network.settled_counts(), pair.server.protocol_counters()["Tcp.RetransSegs"]
     pair.fetch("random", address="10.31.1.2")
     counts = (pair.network.settled_counts() - before).ba
-    print(counts, pair.server.protocol_counters()["Tcp.RetransSegs"] - resent)
     assert counts.super_frames >= 10
     assert counts.dropped_data_segments > counts.dropped_frames >= 1
     assert counts.passed_data_segments >= RANDOM_KIB * 1024 / 1460
