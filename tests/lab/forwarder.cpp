@@ -238,7 +238,7 @@ class Link {
     // Without a protocol nothing is received until bind(), so that no frame is seen before all of this is set.
     fd_ = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) refuse_errno("packet socket");
-    require(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING");  // else what we send would come back as received
+    require(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING");  // what others send here is nothing that arrived
     require(SOL_PACKET, PACKET_AUXDATA, 1, "PACKET_AUXDATA");
     require(SOL_PACKET, PACKET_VNET_HDR, 1, "PACKET_VNET_HDR");
     require(SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");

@@ -40,9 +40,9 @@ class Wire:
         self.lab = lab
         self.network = lab.forwarder("fw-raw", FORWARDER, bridges=False)
 
-    def send(self, frames: list[bytes], side: int = 0, every_s: float = 0) -> None:
+    def send(self, frames: list[bytes], side: int = 0, every_s: float = 0, link: str | None = None) -> None:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
-            out.bind((self.network.ports[side], 0))
+            out.bind((link or self.network.ports[side], 0))
             for frame in frames:
                 out.send(frame)
                 if every_s:
@@ -86,6 +86,14 @@ def test_all_passes_unchanged_and_is_counted_once(wire, side):
     assert counts == ForwarderCounts(received_frames=len(sent), received_octets=size, passed_frames=len(sent), passed_octets=size,
                                      passed_data_segments=data)
     assert wire.network.counts()[1 - side] == before, "its own frames do not come back to it"
+
+
+def test_what_leaves_by_one_of_its_links_has_not_arrived_there(wire):
+    before = wire.network.counts()
+    capture = Capture(wire.lab, wire.network.ports[0])
+    wire.send([tcp_frame(1)], link=wire.network.ends[0])
+    assert wire.network.settled_counts() == before
+    assert [number_of(frame.head) for frame in capture.frames()] == [1]
 
 
 def test_the_delay_is_exact_and_one_direction_has_its_own(wire):
