@@ -69,16 +69,17 @@ endfunction()
 
 set(same "vmtraffic-common (= ${package_version})")
 set(loaded "libvirt0")  # at run time (core/probes/libvirt_library.hpp): no linker tells dpkg-shlibdeps of it
+set(wished "libndpi4.2")  # likewise (core/dpi/ndpi_library.hpp), by who wants applications told
 vmtraffic_package(common "VM traffic monitoring: what all parts share"
   "User, directories, the configuration of the collector, and the documentation." "passwd" "")
 vmtraffic_package(collectd "VM traffic monitoring: plugin for collectd"
-  "Octets, packets, errors and drops of every vNIC of this host's virtual\nmachines, with no software in a guest." "${same}, collectd-core, ${loaded}" "collectd")
+  "Octets, packets, errors and drops of every vNIC of this host's virtual\nmachines, with no software in a guest." "${same}, collectd-core, ${loaded}" "collectd, ${wished}")
 vmtraffic_package(nagios "VM traffic monitoring: checks for Nagios, Icinga and NRPE"
   "Checks of the rates of virtual machines and of the collector. One of the\ncollectors must run on the host." "${same}, passwd" "nagios-nrpe-server")
 vmtraffic_package(snmp "VM traffic monitoring: AgentX subagent for snmpd"
-  "VM-MIB and VMTRAFFIC-MIB: the virtual machines of this host and the\ntraffic of each of their vNICs." "${same}, ${loaded}" "snmpd")
+  "VM-MIB and VMTRAFFIC-MIB: the virtual machines of this host and the\ntraffic of each of their vNICs." "${same}, ${loaded}" "snmpd, ${wished}")
 vmtraffic_package(collect "VM traffic monitoring: the collector alone"
-  "Collects under a user of its own, for hosts whose monitoring daemons\nshall only read." "${same}, ${loaded}" "")
+  "Collects under a user of its own, for hosts whose monitoring daemons\nshall only read." "${same}, ${loaded}" "${wished}")
 set(CPACK_DEBIAN_COMMON_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_COMMON_PACKAGE_ARCHITECTURE all)
 include(CPack)

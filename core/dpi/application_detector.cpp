@@ -44,6 +44,8 @@ struct FlowInDetection {
   // The beginning of its first packet: a TLS hello of two segments has its name there, and is known by the second.
   std::array<std::byte, 256> first;
   std::size_t first_size{0};
+  // Of all its packets: what nDPI keeps of TCP it would read as what it keeps of UDP, and free it so.
+  std::uint8_t version{0}, protocol{0};
   std::size_t* in_detection{nullptr};  // its detector's
   unsigned packets{0};
   bool filled{false};  // a packet was cut
@@ -63,7 +65,7 @@ namespace {
 struct Extract {
   Octets octets{};        // what is there
   std::size_t length{0};  // what there was, as far as the buffer can hold it
-  std::uint8_t version{0};
+  std::uint8_t version{0}, protocol{0};
 };
 
 // Nothing: there is nothing in it for nDPI.
@@ -95,7 +97,7 @@ std::optional<Extract> usable(Octets packet, std::size_t wire_length) {
     default:  // known by its number
       break;
   }
-  return Extract{packet.first(std::min(packet.size(), length)), length, static_cast<std::uint8_t>(version)};
+  return Extract{packet.first(std::min(packet.size(), length)), length, static_cast<std::uint8_t>(version), frame.ip->protocol};
 }
 
 void put_u16(std::byte* at, std::size_t value) {
@@ -197,7 +199,7 @@ Result<std::unique_ptr<ApplicationDetector>> ApplicationDetector::make(const App
 DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet, std::size_t wire_length, Nanoseconds now) {
   State& s = *state_;
   const std::optional<Extract> extract = usable(packet, wire_length);
-  if (!extract) {
+  if (!extract || (flow != nullptr && (flow->version != extract->version || flow->protocol != extract->protocol))) {
     ++s.counters.unusable;
     return {.detection = Detection::kUnusable};
   }
@@ -207,6 +209,8 @@ DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet,
       return {.detection = Detection::kFull};
     }
     flow.reset(new FlowInDetection);
+    flow->version = extract->version;
+    flow->protocol = extract->protocol;
     flow->in_detection = &s.in_detection;
     flow->first_size = std::min(extract->octets.size(), flow->first.size());
     std::memcpy(flow->first.data(), extract->octets.data(), flow->first_size);
@@ -214,11 +218,12 @@ DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet,
     ++s.counters.flows;
   }
   assert(flow->in_detection == &s.in_detection);
-  const auto [octets, length, version] = *extract;
+  const Octets octets = extract->octets;
+  const std::size_t length = extract->length;
   std::byte* const buffer = s.buffer.data();
   std::memcpy(buffer, octets.data(), octets.size());
   // An IP length of what is handed over: the host's own offloading leaves 0, or 64 KiB, there.
-  if (version == 4) {
+  if (extract->version == 4) {
     put_u16(buffer + 2, length);
   } else {
     put_u16(buffer + 4, length - 40);

@@ -48,7 +48,8 @@ struct Application {
 enum class Detection : std::uint8_t {
   kUndecided = 0,  // more packets, please
   kFinal = 1,      // the application is there, even if it is "Unknown"; the flow need not be shown again
-  kUnusable = 2,   // not looked at: no IP, nothing behind its header, a later fragment, a segment without payload. The flow is as before
+  kUnusable = 2,   // not looked at: no IP, nothing behind its header, a later fragment, a segment without payload, not the flow's protocol.
+                   // The flow is as before
   kFull = 3,       // not looked at: as many flows as may be are in detection. It may be tried again with its next packet
 };
 

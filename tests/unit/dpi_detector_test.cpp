@@ -231,6 +231,20 @@ TEST_F(DpiDetector, NothingUsableBeginsNoFlow) {
   EXPECT_EQ(detector->counters(), (ApplicationCounters{.unusable = all.size()}));
 }
 
+// nDPI would free what it took from one as if it came from the other.
+TEST_F(DpiDetector, FlowHasOneProtocol) {
+  const auto detector = make();
+  const Bytes tcp = over_tcp("tls", 443, {Bytes().raw({0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC}).fill(50, 0x41)}).packets.back();
+  const Bytes udp = over_udp("noise", 4444, {noise(100, 1)}).packets.back(),
+              tcp6 = over_tcp("noise", 443, {noise(100, 1)}, 6).packets.back();
+  ApplicationFlow flow;
+  const auto inspect = [&](const Bytes& packet) { return detector->inspect(flow, packet.octets(), packet.size(), 0).detection; };
+  EXPECT_EQ(inspect(tcp), Detection::kUndecided);
+  EXPECT_EQ(inspect(udp), Detection::kUnusable);
+  EXPECT_EQ(inspect(tcp6), Detection::kUnusable);
+  EXPECT_EQ(inspect(tcp), Detection::kUndecided);
+}
+
 // Lengths of the host's own offloading: 0, or more than a packet can have.
 TEST_F(DpiDetector, OffloadedPacketsAreLookedAt) {
   const auto detector = make({.server_names = true});
