@@ -79,7 +79,7 @@ static_assert(sizeof(ApplicationFlow) == 8);
 
 class ApplicationDetector {
  public:
-  // kMissing or kInvalid: no fitting nDPI. kUnavailable: it has no memory for its tables. It takes some 10 ms and 6 MiB.
+  // kMissing or kInvalid: no fitting nDPI. kUnavailable: it has no memory for its tables. It takes some 10 ms and 7 MiB.
   static Result<std::unique_ptr<ApplicationDetector>> make(const ApplicationOptions& options);
   ~ApplicationDetector();
   ApplicationDetector(const ApplicationDetector&) = delete;

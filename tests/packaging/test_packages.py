@@ -143,6 +143,7 @@ def test_every_library_is_depended_on(system):
         depends = run("dpkg-query", "-W", "-f", "${Depends}", f"vmtraffic-{name}").stdout
         assert "libc6" in depends and "vmtraffic-common (= " in depends
         assert ("libvirt0" in depends) == (name != "nagios")
+        assert ("libndpi4.2" in run("dpkg-query", "-W", "-f", "${Recommends}", f"vmtraffic-{name}").stdout) == (name != "nagios")
         assert "not found" not in run("ldd", file).stdout
 
 
