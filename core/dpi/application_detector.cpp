@@ -1,10 +1,12 @@
 #include "core/dpi/application_detector.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cctype>
 #include <cstring>
 #include <mutex>
 

@@ -299,7 +299,7 @@ TEST_F(DpiDetector, AllMemoryIsGivenBack) {
     EXPECT_GT(before, 0);
     std::vector<ApplicationFlow> flows;
     for (unsigned i = 0; i < 50; ++i) {
-      for (const Conversation& all : known_conversations()) verdict(*detector, all, i * 8);
+      for (const Conversation& all : known_conversations()) verdict(*detector, all, std::size_t{i} * 8);
       ApplicationFlow& flow = flows.emplace_back();
       const Bytes begun = over_tcp("tls", 443, {Bytes().raw({0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC}).fill(50, i)}).packets.back();
       EXPECT_EQ(detector->inspect(flow, begun.octets(), begun.size(), 0).detection, Detection::kUndecided);
