@@ -17,7 +17,7 @@ enum class Heading : std::uint8_t {
 
 struct CapturedPacket {
   Octets octets;                 // from the Ethernet header on; valid until the source is asked for the next
-  std::uint32_t wire_length{0};  // of the frame without FCS; a super-frame of segmentation offload has one
+  std::uint32_t wire_length{0};  // without FCS and without a tag taken out; a super-frame of segmentation offload has one
   Nanoseconds walltime{0};       // since 1970
   std::uint32_t if_index{0};     // 0: a recording
   Heading heading{Heading::kUnknown};

@@ -5,6 +5,7 @@ vmtraffic_test(link_table_test SOURCES link_table_test.cpp LIBRARIES vmtraffic_c
 vmtraffic_test(link_counters_test SOURCES link_counters_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(link_counters_fake_test SOURCES link_counters_fake_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(neighbours_test SOURCES neighbours_test.cpp LIBRARIES vmtraffic_core)
+vmtraffic_test(capture_filter_test SOURCES capture_filter_test.cpp LIBRARIES vmtraffic_core)
 
 # The sFlow probe. A program of its own: it counts its allocations.
 vmtraffic_test(sflow_test
