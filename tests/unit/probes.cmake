@@ -6,6 +6,7 @@ vmtraffic_test(link_counters_test SOURCES link_counters_test.cpp LIBRARIES vmtra
 vmtraffic_test(link_counters_fake_test SOURCES link_counters_fake_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(neighbours_test SOURCES neighbours_test.cpp LIBRARIES vmtraffic_core)
 vmtraffic_test(capture_filter_test SOURCES capture_filter_test.cpp LIBRARIES vmtraffic_core)
+vmtraffic_test(packet_ring_test SOURCES packet_ring_test.cpp LIBRARIES vmtraffic_core)
 
 # The sFlow probe. A program of its own: it counts its allocations.
 vmtraffic_test(sflow_test
