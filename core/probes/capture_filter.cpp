@@ -88,7 +88,9 @@ FilterProgram leaf(std::span<const Run> runs) {
 
 FilterProgram search(std::span<const Run> runs) {
   if (runs.size() <= kRunsALeaf) return leaf(runs);
-  const std::size_t half = runs.size() / 2;
+  // Leaves are full but for the last one: that is the shortest program.
+  const std::size_t leaves = (runs.size() + kRunsALeaf - 1) / kRunsALeaf;
+  const std::size_t half = leaves / 2 * kRunsALeaf;
   const FilterProgram below = search(runs.first(half));
   FilterProgram out;
   if (below.size() <= kReach) {
@@ -357,7 +359,7 @@ Result<CaptureFilter> build_capture_filter(const CaptureFilterOptions& options) 
                                                 : share_of_flows(options.kept_flows, options.snapshot_length));
   CaptureFilter out;
   const std::vector<Run> runs = options.if_indexes ? runs_of(*options.if_indexes) : std::vector<Run>{};
-  for (std::size_t count = runs.size();; count = count * 7 / 8) {
+  for (std::size_t count = runs.size();; count = count * 15 / 16) {
     if (options.if_indexes) out.program = count == runs.size() ? allowed_links(runs) : allowed_links(coarsened(runs, count));
     out.exact = count == runs.size();
     if (out.program.size() + rest->size() <= options.longest) break;

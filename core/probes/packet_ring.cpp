@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 namespace vmtraffic {
@@ -28,6 +29,11 @@ constexpr std::uint32_t kFrame = 1U << 11;  // only a factor of the block: frame
 constexpr std::uint32_t kMost_mib = 2048;
 // Of the address within a packet: TPACKET_ALIGN() in the types of this language.
 constexpr std::size_t kAddress = (sizeof(tpacket3_hdr) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT * TPACKET_ALIGNMENT;
+
+constexpr std::size_t kRoomForTwo = 131'072;  // octets: two of the longest filters
+constexpr std::size_t kShort = 200;           // instructions: the share of the flows, and a coarse list of links
+
+constexpr std::array<FilterInstruction, 1> kNothing{{{BPF_RET | BPF_K, 0, 0, 0}}};
 
 int set_option(int fd, int option, const auto& value) { return setsockopt(fd, SOL_PACKET, option, &value, sizeof(value)); }
 
@@ -56,10 +62,12 @@ int attach(int fd, std::span<const FilterInstruction> program) {
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
 }
 
-std::string filter_memory() {
+// Octets that the kernel lets a socket's filters have; absent: it does not tell.
+std::optional<std::size_t> filter_memory() {
   std::ifstream file("/proc/sys/net/core/optmem_max");
-  std::string octets;
-  return file >> octets ? octets : "unknown";
+  std::size_t octets = 0;
+  if (file >> octets) return octets;
+  return std::nullopt;
 }
 
 template <class T>
@@ -143,8 +151,7 @@ bool PacketRing::State::open(const PacketRingOptions& options) {
   if (set_option(fd, PACKET_RX_RING, request) != 0) return false;
   memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return false;
-  const FilterInstruction nothing{BPF_RET | BPF_K, 0, 0, 0};
-  if (attach(fd, std::span(&nothing, 1)) != 0) return false;
+  if (attach(fd, kNothing) != 0) return false;
   sockaddr_ll every{};
   every.sll_family = AF_PACKET;
   every.sll_protocol = htons(ETH_P_ALL);
@@ -175,7 +182,7 @@ Status PacketRing::set_filter(std::span<const FilterInstruction> program) {
   if (errno == ENOMEM)
     return Error{ErrorCode::kUnavailable,
                  fmt::format("the kernel has no room for a filter of {} instructions: net.core.optmem_max is {} octets, set more by sysctl",
-                             program.size(), filter_memory())};
+                             program.size(), filter_memory().value_or(0))};
   return Error{errno == EINVAL ? ErrorCode::kInvalid : ErrorCode::kIo,
                fmt::format("the kernel refuses the capture's filter of {} instructions: {}", program.size(), std::strerror(errno))};
 }
@@ -246,12 +253,23 @@ PacketRing::Stats PacketRing::stats() {
 }
 
 Result<CaptureFilter> install_filter(PacketRing& ring, CaptureFilterOptions options) {
+  // The filter of before counts until it is replaced. Where two long ones may not have room, a short one goes between them; the next time
+  // it will have room again, since it had beside this one. Only one that has grown since, by an expression or a share, may have none.
+  if (options.if_indexes && filter_memory().value_or(0) < kRoomForTwo) {
+    CaptureFilterOptions shortly = options;
+    shortly.longest = std::min(options.longest, options.expression.size() + kShort);
+    const auto built = build_capture_filter(shortly);
+    if (!built) return built;
+    if (const Status set = ring.set_filter(built->program); !set) {
+      if (const Status none = ring.set_filter(kNothing); !none) return set.error();
+    }
+  }
   auto built = build_capture_filter(options);
   if (!built) return built;
   Status set = ring.set_filter(built->program);
-  // What the kernel counts is its own translation, and the filter of before as well: only trying tells what it has room for.
+  // What the kernel counts is its own translation: only trying tells what it has room for.
   while (!set && set.error().code == ErrorCode::kUnavailable && options.if_indexes) {
-    options.longest = built->program.size() * 3 / 4;
+    options.longest = built->program.size() * 9 / 10;
     auto shorter = build_capture_filter(options);
     if (!shorter) break;
     built = std::move(shorter);

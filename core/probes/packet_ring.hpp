@@ -64,8 +64,10 @@ class PacketRing {
   std::unique_ptr<State> state_;
 };
 
-// Builds a filter and sets it. Where the kernel has no room for it (an older one's limit is 20 KiB by default, some 700 instructions) the
-// list of links is made coarser until it has: `exact` says so. Errors: as of build_capture_filter() and set_filter().
+// Builds a filter and sets it. Where the kernel has no room for it (an older one's net.core.optmem_max is 20 KiB: less than a thousand
+// links) the list of links is made coarser until it has: `exact` says so. Such a kernel gets a coarse list first, for a moment, since it
+// counts the filter of before as well; and where even that has no room, nothing passes for that moment. Errors: as of
+// build_capture_filter() and set_filter().
 Result<CaptureFilter> install_filter(PacketRing& ring, CaptureFilterOptions options);
 
 }  // namespace vmtraffic

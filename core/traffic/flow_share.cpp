@@ -48,7 +48,7 @@ bool ipv4_is_kept(Octets frame, std::size_t begin, std::uint32_t kept) {
   if (protocol == kIcmp) return true;
   const bool fragment = (at(frame, begin + 6).u16() & 0x3FFF) != 0;
   if ((protocol != kTcp && protocol != kUdp) || fragment) return in_share(ends, kept);
-  const std::size_t header = (at(frame, begin).u8() & 0x0FU) * 4U;
+  const std::size_t header = std::size_t{4} * (at(frame, begin).u8() & 0x0FU);
   return with_ports(frame, begin + header, ends, kept);
 }
 

@@ -260,6 +260,21 @@ TEST_F(Ring, FindsATagByAnExpression) {
   EXPECT_EQ(collect(1), std::vector{expected});
 }
 
+TEST_F(Ring, WaitsForWhatWasNotReadYet) {
+  veth("va", "vb");
+  open();
+  allow({"vb"});
+  for (std::uint32_t i = 0; i < 3; ++i) send("va", marked(i));
+  std::array<CapturedPacket, 2> packets;
+  std::size_t count = 0;
+  while (count < 3) {
+    ASSERT_TRUE(ring_->wait(std::chrono::seconds(5)));
+    count += ring_->next(packets);
+  }
+  // The block is read to its end, and nobody has asked for the next one.
+  EXPECT_FALSE(ring_->wait(milliseconds(20)));
+}
+
 TEST_F(Ring, CutsAtTheSnapshotLengthAndTellsTheWholeOne) {
   veth("va", "vb");
   open();
@@ -362,8 +377,8 @@ TEST_F(Ring, CountsWhatAFullRingDrops) {
     for (int tries = 0; tries < 400 && stats.received + stats.dropped < sent; ++tries, ::usleep(1000)) stats = ring_->stats();
   }
   EXPECT_EQ(stats.received + stats.dropped, kSent);
-  EXPECT_GT(stats.received, 500u);
-  EXPECT_GT(stats.dropped, 1000u);
+  EXPECT_GT(stats.received, 0u);
+  EXPECT_LT(stats.received, (1U << 20) / 1000) << "more than the ring holds";
   EXPECT_GE(stats.frozen, 1u);
   // What was received is all there, the oldest packets of all.
   const std::vector<Seen> got = collect(stats.received);
@@ -596,14 +611,23 @@ TEST_F(Ring, MakesAFilterCoarserThatTheKernelHasNoRoomFor) {
   EXPECT_EQ(refused.error(),
             (Error{ErrorCode::kUnavailable, "the kernel has no room for a filter of " + std::to_string(exact->program.size()) +
                                                 " instructions: net.core.optmem_max is 20480 octets, set more by sysctl"}));
-  for (std::uint32_t i = 1; i <= 3; ++i) {  // each takes the place of one that is as large
+  std::set<std::size_t> lengths;
+  for (std::uint32_t i = 1; i <= 3; ++i) {  // each takes the place of one that is as long
     const auto installed = install_filter(*ring_, options);
     ASSERT_TRUE(installed) << installed.error().text;
     EXPECT_FALSE(installed->exact);
-    EXPECT_GT(installed->program.size(), 300u);
+    lengths.insert(installed->program.size());
     send("va", marked(i));
     EXPECT_EQ(collect(1), std::vector{seen("vb", Heading::kIn, marked(i))});
   }
+  EXPECT_EQ(lengths.size(), 1u) << "one leaves less room than another";
+  EXPECT_GT(*lengths.begin(), 1000u);
+  // A share of the flows makes it longer, and beside the one before there is no room for even the shortest.
+  options.kept_flows = kAllFlows / 2;
+  const auto grown = install_filter(*ring_, options);
+  ASSERT_TRUE(grown) << grown.error().text;
+  send("va", marked(4));
+  EXPECT_EQ(collect(1), std::vector{seen("vb", Heading::kIn, marked(4))});
 }
 
 }  // namespace
