@@ -259,7 +259,7 @@ Result<CaptureFilter> install_filter(PacketRing& ring, CaptureFilterOptions opti
     CaptureFilterOptions shortly = options;
     shortly.longest = std::min(options.longest, options.expression.size() + kShort);
     const auto built = build_capture_filter(shortly);
-    if (!built) return built;
+    if (!built) return built.error();
     if (const Status set = ring.set_filter(built->program); !set) {
       if (const Status none = ring.set_filter(kNothing); !none) return set.error();
     }
