@@ -58,7 +58,62 @@ backup = "192.0.2.0/24"
   sflow.networks = {{"office", *IpNetwork::parse("10.1.0.0/16")},
                     {"office", *IpNetwork::parse("2001:db8::/32")},
                     {"backup", *IpNetwork::parse("192.0.2.0/24")}};
-  EXPECT_EQ(*config, (Config{1, "hv-07", "/tmp/run", "/tmp/state", {{"qemu:///system", "lxc:///system"}, 30.5, 90}, sflow}));
+  EXPECT_EQ(*config, (Config{1, "hv-07", "/tmp/run", "/tmp/state", {{"qemu:///system", "lxc:///system"}, 30.5, 90}, sflow, {}}));
+}
+
+TEST(Config, ReadsTheCapture) {
+  const auto config = parse_config(R"(
+[capture]
+all = true
+vms = ["^web", "db$"]
+tags = ["nova.project=shop", "role="]
+ports = ["mirror0"]
+ring = 32
+snapshot = 256
+filter = "not port 22"
+cpu_percent = 10
+flows = 4096
+conversations = 2048
+window = 30
+top = 5
+vxlan_ports = [8472]
+geneve_ports = []
+[capture.networks]
+office = "10.1.0.0/16"
+)",
+                                   "f");
+  ASSERT_TRUE(config.ok()) << config.error().text;
+  CaptureConfig capture;
+  capture.enabled = capture.all = true;
+  capture.vms = {"^web", "db$"};
+  capture.tags = {{"nova.project", "shop"}, {"role", ""}};
+  capture.ports = {"mirror0"};
+  capture.ring_mib = 32;
+  capture.snapshot_octets = 256;
+  capture.filter = "not port 22";
+  capture.cpu_percent = 10;
+  capture.flows = 4096;
+  capture.conversations = 2048;
+  capture.window_s = 30;
+  capture.top = 5;
+  capture.vxlan_ports = {8472};
+  capture.geneve_ports = {};
+  capture.networks = {{"office", *IpNetwork::parse("10.1.0.0/16")}};
+  EXPECT_EQ(config->capture, capture);
+  EXPECT_FALSE(parse_config("", "f")->capture.enabled);
+}
+
+TEST(Config, RefusesACaptureThatCannotBe) {
+  const auto complaint = [](const char* text) {
+    const auto config = parse_config(text, "f");
+    return config.ok() ? std::string("accepted") : config.error().text;
+  };
+  EXPECT_EQ(complaint("[capture]"), "f: [capture] selects nothing: set all = true, or vms, tags or ports");
+  EXPECT_EQ(complaint("[capture]\nenabled = false"), "accepted");
+  EXPECT_EQ(complaint("[capture]\nvms = [\"(\"]"), "f:2: capture.vms has a regular expression that is none: missing ): (");
+  EXPECT_EQ(complaint("[capture]\ntags = [\"shop\"]"),
+            "f:2: capture.tags wants a list of tags, such as [\"nova.project=shop\"], not 'shop'");
+  EXPECT_EQ(complaint("[capture]\nall = true\nring = 65"), "f:3: capture.ring wants a whole number from 1 to 64 (MiB), not 65");
 }
 
 TEST(Config, SflowIsOffWithoutItsSection) {
@@ -120,7 +175,8 @@ TEST(Config, NamesFileLineKeyAndWhatWouldBeRight) {
       {"interval = nan", "f:1: interval wants a number from 1 to 3600 (seconds), not nan"},
       {"host = 3", "f:1: host wants this host's name in quotes, not 3"},
       {"runtime_directory = \"run\"", "f:1: runtime_directory wants an absolute path in quotes, not 'run'"},
-      {"intervall = 5", "f:1: unknown key 'intervall'; known here are: interval, host, runtime_directory, state_directory, libvirt, sflow"},
+      {"intervall = 5",
+       "f:1: unknown key 'intervall'; known here are: interval, host, runtime_directory, state_directory, libvirt, sflow, capture"},
       {"[libvirt]\nuri = \"x\"", "f:2: unknown key 'libvirt.uri'; known here are: uris, refresh_interval, vhost_user_interval"},
       {"interval = 20\n[libvirt]\nvhost_user_interval = 19",
        "f:3: libvirt.vhost_user_interval wants a number from 20 to 86400 (seconds), not 19"},
