@@ -7,7 +7,7 @@
 namespace vmtraffic {
 namespace {
 
-constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpv6 = 58;
+constexpr std::uint8_t kTcp = 6, kUdp = 17;
 constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint8_t kNobody = TcpConnection::kNobody;
 constexpr std::array<std::uint8_t, 2> kEnds{0, 1};
