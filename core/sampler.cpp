@@ -110,6 +110,26 @@ SflowListenerOptions listener_options(const Sampler::Options& options) {
   return out;
 }
 
+CaptureProbeOptions capture_options(const Sampler::Options& options) {
+  const CaptureConfig& config = options.config.capture;
+  CaptureProbeOptions out;
+  out.all = config.all;
+  out.vms = config.vms;
+  out.tags = config.tags;
+  out.ports = config.ports;
+  out.ring_mib = config.ring_mib;
+  out.snapshot_octets = config.snapshot_octets;
+  out.filter = config.filter;
+  out.cpu_percent = config.cpu_percent;
+  out.top = config.top;
+  out.intake = capture_intake_options(config);
+  // Rows of both are shown together, so they cover the same time.
+  if (options.config.sflow.enabled) out.intake.limits.period = nanoseconds(options.config.sflow.window_s);
+  out.log = options.log;
+  out.clock = options.clock;
+  return out;
+}
+
 }  // namespace
 
 Sampler::Sampler(Options options, History& history)
@@ -135,6 +155,10 @@ Sampler::Sampler(Options options, History& history)
     sflow_ = std::make_unique<SflowListener>(listener_options(options_));
     sflow_->start();
   }
+  if (options_.config.capture.enabled) {
+    capture_ = std::make_unique<CaptureProbe>(capture_options(options_));
+    capture_->start();
+  }
   for (const Domain& d : history_.inventory.domains) {
     for (const Vnic& v : d.vnics) {
       if (!v.addresses.empty()) addresses_[v.mac] = v.addresses;
@@ -153,6 +177,7 @@ std::vector<Probe*> Sampler::probes() const {
   std::vector<Probe*> out;
   for (const auto& probe : libvirt_) out.push_back(probe.get());
   if (sflow_ != nullptr) out.push_back(sflow_.get());
+  if (capture_ != nullptr) out.push_back(capture_.get());
   return out;
 }
 
@@ -226,8 +251,17 @@ bool Sampler::read_neighbours() {
 
 // What packet samples told of each vNIC's addresses: more than the host's own tables do, where guests talk past the host.
 bool Sampler::learn_addresses() {
-  if (sflow_ == nullptr) return false;
-  auto rows = sflow_->learnt_addresses();
+  if (sflow_ == nullptr && capture_ == nullptr) return false;
+  auto rows = sflow_ != nullptr ? sflow_->learnt_addresses() : std::vector<std::vector<std::string>>();
+  if (capture_ != nullptr) {
+    auto captured = capture_->learnt_addresses();
+    if (rows.size() < captured.size()) rows.resize(captured.size());
+    for (std::size_t row = 0; row < captured.size(); ++row) {
+      for (std::string& address : captured[row]) {
+        if (std::find(rows[row].begin(), rows[row].end(), address) == rows[row].end()) rows[row].push_back(std::move(address));
+      }
+    }
+  }
   std::map<VnicKey, std::vector<std::string>> learnt;
   const auto& keys = history_.ledger.keys();
   for (std::size_t row = 0; row < std::min(rows.size(), keys.size()); ++row) {
@@ -326,20 +360,31 @@ std::vector<ProbeHealth> Sampler::health_of(const std::vector<LibvirtView>& view
   std::vector<ProbeHealth> out{own, link_health_};
   for (const LibvirtView& view : views) out.push_back(view.health);
   if (sflow_ != nullptr) out.push_back(sflow_->health());
+  if (capture_ != nullptr) out.push_back(capture_->health());
   return out;
 }
 
 void Sampler::take_flows(Nanoseconds now) {
-  if (sflow_ == nullptr) return;
+  if (sflow_ == nullptr && capture_ == nullptr) return;
   const auto& totals = history_.ledger.totals();
   std::vector<std::uint32_t> if_indexes(totals.size());
   std::transform(totals.begin(), totals.end(), if_indexes.begin(), [](const VnicTotals& t) { return t.present != 0 ? t.if_index : 0; });
   if (flow_generation_ != history_.inventory_generation || if_indexes != flow_if_indexes_) {
-    sflow_->set_inventory(history_.inventory, if_indexes);
+    if (sflow_ != nullptr) sflow_->set_inventory(history_.inventory, if_indexes);
+    if (capture_ != nullptr) capture_->set_inventory(history_.inventory, if_indexes);
     flow_if_indexes_ = std::move(if_indexes);
     flow_generation_ = history_.inventory_generation;
   }
-  SflowView view = sflow_->tick(now, totals);
+  SflowView view;
+  if (capture_ != nullptr) {
+    const PerformanceRows performance = capture_->tick(now, totals, [&](const FlowLedger& captured) {
+      view = sflow_ != nullptr ? sflow_->tick(now, totals, &captured) : sflow_view({}, totals, now, options_.config.capture.top, &captured);
+    });
+    performance_part_ = {};
+    performance_part_ = encode_performance(performance);
+  } else {
+    view = sflow_->tick(now, totals);
+  }
   flows_part_ = {};
   flows_part_ = encode_flows(view.flows);
   agents_part_ = encode_agents(view.agents);
@@ -459,10 +504,9 @@ EncodedSnapshot Sampler::sample(const ProbeHealth& own_health) {
   out.health = &health_part_;
   out.events = &events_part_;
   out.tags = &tags_part_;
-  if (sflow_ != nullptr) {
-    out.flows = &flows_part_;
-    out.agents = &agents_part_;
-  }
+  if (sflow_ != nullptr || capture_ != nullptr) out.flows = &flows_part_;
+  if (sflow_ != nullptr) out.agents = &agents_part_;
+  if (capture_ != nullptr) out.performance = &performance_part_;
   return out;
 }
 

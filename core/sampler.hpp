@@ -13,6 +13,7 @@
 #include "core/clock.hpp"
 #include "core/config.hpp"
 #include "core/log.hpp"
+#include "core/probes/capture_probe.hpp"
 #include "core/probes/libvirt_probe.hpp"
 #include "core/probes/link_counters.hpp"
 #include "core/probes/neighbours.hpp"
@@ -60,7 +61,8 @@ class Sampler {
     Log log;
     Clock clock;
   };
-  // Starts one probe per libvirt connection, seeded with the history's inventory, and the sFlow probe where the configuration has one.
+  // Starts one probe per libvirt connection, seeded with the history's inventory, and the sFlow and the capture probe where the
+  // configuration has them.
   Sampler(Options options, History& history);
   ~Sampler();  // request_stop() and no waiting
 
@@ -95,6 +97,7 @@ class Sampler {
   History& history_;
   std::vector<std::unique_ptr<LibvirtProbe>> libvirt_;
   std::unique_ptr<SflowListener> sflow_;        // null: not configured
+  std::unique_ptr<CaptureProbe> capture_;       // null: not configured
   std::vector<std::uint32_t> flow_if_indexes_;  // that it was given, by row
   std::uint64_t flow_generation_{~std::uint64_t{0}};
   std::map<VnicKey, std::vector<std::string>> learnt_;  // addresses
@@ -115,7 +118,7 @@ class Sampler {
   bool first_tick_{true};
   std::uint64_t events_revision_{~std::uint64_t{0}};
   std::uint64_t encoded_generation_{~std::uint64_t{0}};
-  EncodedPart inventory_part_, tags_part_, numbers_part_, health_part_, events_part_, flows_part_, agents_part_;
+  EncodedPart inventory_part_, tags_part_, numbers_part_, health_part_, events_part_, flows_part_, agents_part_, performance_part_;
 };
 
 }  // namespace vmtraffic

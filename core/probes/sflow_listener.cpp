@@ -408,7 +408,7 @@ void SflowListener::set_inventory(const Inventory& inventory, std::span<const st
   }
 }
 
-SflowView SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
+SflowView SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> totals, const FlowLedger* captured) {
   Totals sums;
   SflowView view;
   {
@@ -420,7 +420,7 @@ SflowView SflowListener::tick(Nanoseconds now, std::span<const VnicTotals> total
       intakes.push_back(&shard->intake);
       sums.add(shard->intake, shard->denied);
     }
-    view = sflow_view(intakes, totals, now, state_->options.top);
+    view = sflow_view(intakes, totals, now, state_->options.top, captured);
   }
   state_->take(now, sums);
   return view;

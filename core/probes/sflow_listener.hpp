@@ -45,7 +45,8 @@ class SflowListener : public Probe {
 
   // Rows as the ledger of exact counters has them: the inventory's vNICs in order, and the ifIndex of each one's link (0: none).
   void set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes);
-  SflowView tick(Nanoseconds now, std::span<const VnicTotals> totals);
+  // `captured`: as for sflow_view().
+  SflowView tick(Nanoseconds now, std::span<const VnicTotals> totals, const FlowLedger* captured = nullptr);
   // By the inventory's rows: addresses that each vNIC was seen to use.
   std::vector<std::vector<std::string>> learnt_addresses() const;
 

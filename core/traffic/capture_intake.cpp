@@ -7,7 +7,7 @@
 namespace vmtraffic {
 namespace {
 
-constexpr std::uint8_t kTcp = 6, kUdp = 17;
+constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpv6 = 58;
 constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint8_t kNobody = TcpConnection::kNobody;
 constexpr std::array<std::uint8_t, 2> kEnds{0, 1};
@@ -321,6 +321,12 @@ void CaptureIntake::unreachable(const Passing& p, const Flow& flow) {
 
 // ---- what flows counted
 
+// What the kernel keeps whatever the share is, see flow_is_kept().
+bool CaptureIntake::is_always_kept(const FlowKey& key) {
+  if (key.version == 0 || key.protocol == kIcmp || key.protocol == kIcmpv6) return true;
+  return (key.protocol == kTcp || key.protocol == kUdp) && (key.low_port == kDnsPort || key.high_port == kDnsPort);
+}
+
 void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
   const auto* connection = std::get_if<TcpConnection>(&flow.state);
   for (const std::uint8_t from : kEnds) {
@@ -352,7 +358,11 @@ void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
     } else if (key.low_port == 0x0806) {
       frame.arp = Arp{};
     }
-    SampledPacket sampled{.packet = &packet, .octets = static_cast<double>(counted.octets), .agent = kAgent, .frames = counted.frames};
+    SampledPacket sampled{.packet = &packet,
+                          .octets = static_cast<double>(counted.octets),
+                          .scale = is_always_kept(key) ? 1 : 1 / kept_share_,
+                          .agent = kAgent,
+                          .frames = counted.frames};
     if (key.guest != kNobody) {
       sampled.ports_are_ours = sampled.at_tap = true;
       (key.guest == from ? sampled.input : sampled.output) = key.place;
@@ -456,6 +466,11 @@ void CaptureIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   for (const auto& v : performance_) {
     if (v != nullptr) v->served.age(nothing, nothing);
   }
+}
+
+void CaptureIntake::set_kept_share(double share, Nanoseconds now) {
+  count_out_all(now, false);
+  kept_share_ = share;
 }
 
 void CaptureIntake::end(Nanoseconds now) { count_out_all(now, true); }

@@ -54,6 +54,9 @@ class CaptureIntake {
   // At a recording's end, where nothing comes any more, before the last tick: nobody waits for an answer any longer.
   void end(Nanoseconds now);
 
+  // From now on packets are those of this share of the flows (core/traffic/flow_share.hpp), and volumes are scaled by it.
+  void set_kept_share(double share, Nanoseconds now);
+
   const FlowLedger& ledger() const { return ledger_; }
   // By the inventory's rows.
   const VnicPerformance& performance(std::size_t row) const { return *performance_[ledger_.number(row)]; }
@@ -127,6 +130,7 @@ class CaptureIntake {
   template <class Apply>
   void each_loss(const Flow& flow, std::uint8_t sender, Apply&& apply);
   VnicPerformance* performance_of(std::uint32_t vnic) { return vnic < performance_.size() ? performance_[vnic].get() : nullptr; }
+  static bool is_always_kept(const FlowKey& key);
   void count_out(const FlowKey& key, Flow& flow, Nanoseconds now);
   bool waits(Flow& flow, Nanoseconds now, bool all);
   void forget(const FlowKey& key, Flow& flow, Nanoseconds now);
@@ -142,6 +146,7 @@ class CaptureIntake {
   TcpEvents events_;
   HeavyTable<PeerKey, PeerLatency> peers_;
   std::vector<std::unique_ptr<VnicPerformance>> performance_;  // by the ledger's numbers
+  double kept_share_{1};
   Nanoseconds aged_{0};
   Nanoseconds recent_since_{0};
   Nanoseconds walltime_{0};  // of the last packet

@@ -53,7 +53,8 @@ HostView host_view(const DescribedHost& host, const std::vector<AgentStatus>& ag
 
 }  // namespace
 
-SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<const VnicTotals> totals, Nanoseconds now, std::uint32_t top) {
+SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<const VnicTotals> totals, Nanoseconds now, std::uint32_t top,
+                     const FlowLedger* captured) {
   SflowView out;
   std::vector<const FlowLedger*> ledgers;
   std::vector<std::uint32_t> first_place;  // of each intake's agents in `all`
@@ -83,7 +84,9 @@ SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<cons
     out.agents.push_back(std::move(all[i]));
     place[i] = static_cast<std::uint32_t>(out.agents.size());
   }
+  if (captured != nullptr) ledgers.push_back(captured);
   out.flows = flow_rows(ledgers, totals, now, {top, [&](std::size_t ledger, std::uint32_t agent) {
+                                                 if (ledger >= first_place.size()) return 0U;
                                                  const std::size_t at = first_place[ledger] + agent - 1;
                                                  return at < place.size() ? place[at] : 0;
                                                }});

@@ -35,7 +35,8 @@ struct SflowView {
   std::vector<HostView> hosts;      // by agent's address
 };
 
-// `totals` and `top` as for flow_rows().
-SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<const VnicTotals> totals, Nanoseconds now, std::uint32_t top);
+// `totals` and `top` as for flow_rows(). `captured`: a ledger of the same inventory beside the intakes', whose packets are no agent's.
+SflowView sflow_view(std::span<const SflowIntake* const> intakes, std::span<const VnicTotals> totals, Nanoseconds now, std::uint32_t top,
+                     const FlowLedger* captured = nullptr);
 
 }  // namespace vmtraffic

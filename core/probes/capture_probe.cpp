@@ -1,0 +1,436 @@
+#include "core/probes/capture_probe.hpp"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <re2/re2.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <ctime>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "core/probes/capture_filter.hpp"
+#include "core/probes/packet_ring.hpp"
+#include "core/snapshot/file_descriptor.hpp"
+#include "core/text.hpp"
+#include "core/traffic/flow_share.hpp"
+#include "core/traffic/performance_view.hpp"
+#include "core/traffic/recent_growth.hpp"
+
+namespace vmtraffic {
+namespace {
+
+constexpr std::size_t kBatch = 256;
+constexpr std::chrono::milliseconds kLook{200};    // how often the thread looks for what it was not woken for
+constexpr Nanoseconds kPortsEvery = 2 * kSecond;   // links that mirror may come and go
+constexpr Nanoseconds kBudgetEvery = kSecond / 4;  // how often the CPU time is looked at
+
+// What a link of ours is.
+enum class LinkKind : std::uint8_t {
+  kNone,     // not ours
+  kTap,      // what the host receives there the guest sent
+  kMacvtap,  // the other way round
+  kMirror,   // packets of others
+};
+
+struct CapturedLink {
+  std::uint32_t if_index{0};
+  LinkKind kind{LinkKind::kNone};
+  friend bool operator==(const CapturedLink&, const CapturedLink&) = default;
+};
+
+Nanoseconds thread_cpu() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<Nanoseconds>(t.tv_sec) * kSecond + t.tv_nsec;
+}
+
+struct PortState {
+  std::uint32_t if_index{0};  // 0: there is none
+  bool up{false};
+};
+
+PortState state_of(const std::string& name) {
+  PortState out{.if_index = if_nametoindex(name.c_str())};
+  if (out.if_index == 0) return out;
+  const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  out.up = socket && ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+  return out;
+}
+
+}  // namespace
+
+struct CaptureProbe::State {
+  explicit State(CaptureProbeOptions o) : options(std::move(o)), intake(options.intake), lost(options.intake.limits.period) {
+    for (const std::string& pattern : options.vms) patterns.push_back(std::make_unique<re2::RE2>(pattern, re2::RE2::Quiet));
+    health.name = "capture";
+    health.message = "not capturing yet";
+    health.since_boottime = options.clock.boottime();
+  }
+
+  const CaptureProbeOptions options;
+  std::vector<std::unique_ptr<re2::RE2>> patterns;
+  std::atomic<bool> stop{false};
+
+  mutable std::mutex packets;  // of the intake
+  CaptureIntake intake;
+
+  mutable std::mutex mutex;        // of what follows
+  std::vector<CapturedLink> taps;  // that the inventory has, sorted
+  bool links_changed{true};
+  ProbeHealth health;
+  bool settled{false};
+  std::string refused;                   // why the ring is not open; empty: it is
+  std::vector<std::string> port_faults;  // links that mirror
+  RecentGrowth<1> lost;
+  double lost_lately{0};
+  std::uint32_t kept{kAllFlows};
+  Complaints complaints;
+
+  std::atomic<std::uint64_t> received{0}, dropped{0}, frozen{0}, elsewhere{0}, filters{0}, failures{0};
+  std::atomic<bool> exact{true};
+
+  // ---- the thread's own
+  std::vector<CapturedLink> links;  // sorted; taps and links that mirror
+  FilterProgram expression;
+  Nanoseconds ports_read{0};
+  std::vector<std::uint32_t> mirrors;
+  Nanoseconds budget_at{0}, budget_cpu{0};
+
+  bool is_selected(const Domain& domain) const;
+  void run_guarded() noexcept;
+  void run();
+  void capture(PacketRing& ring);
+  Status apply_links(PacketRing& ring);
+  void read_ports(PacketRing& ring, Nanoseconds now);
+  void take(std::span<CapturedPacket> batch);
+  LinkKind kind_of(std::uint32_t if_index) const;
+  void keep_to_budget(Nanoseconds now);
+  void judge();
+  void refuse(const std::string& why);
+};
+
+bool CaptureProbe::State::is_selected(const Domain& domain) const {
+  if (options.all) return true;
+  if (std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) { return re2::RE2::PartialMatch(domain.name, *p); })) return true;
+  return std::any_of(options.tags.begin(), options.tags.end(), [&](const auto& wanted) {
+    return std::any_of(domain.tags.begin(), domain.tags.end(),
+                       [&](const auto& tag) { return tag.first == wanted.first && tag.second == wanted.second; });
+  });
+}
+
+LinkKind CaptureProbe::State::kind_of(std::uint32_t if_index) const {
+  const auto at =
+      std::lower_bound(links.begin(), links.end(), if_index, [](const CapturedLink& l, std::uint32_t i) { return l.if_index < i; });
+  return at != links.end() && at->if_index == if_index ? at->kind : LinkKind::kNone;
+}
+
+// Packets of a link that is no longer ours may still be in the ring, and a coarse filter lets some of others' in.
+void CaptureProbe::State::take(std::span<CapturedPacket> batch) {
+  const Nanoseconds now = options.clock.boottime();
+  std::uint32_t last = 0;
+  LinkKind kind = LinkKind::kNone;
+  const std::lock_guard lock(packets);
+  for (CapturedPacket& packet : batch) {
+    if (packet.if_index != last) {
+      last = packet.if_index;
+      kind = kind_of(last);
+    }
+    if (kind == LinkKind::kNone) {
+      ++elsewhere;
+      continue;
+    }
+    if (kind == LinkKind::kMacvtap) packet.heading = packet.heading == Heading::kIn ? Heading::kOut : Heading::kIn;
+    if (kind == LinkKind::kMirror) {
+      packet.heading = Heading::kUnknown;
+    }
+    intake.take(packet, now);
+  }
+}
+
+void CaptureProbe::State::read_ports(PacketRing& ring, Nanoseconds now) {
+  if (options.ports.empty() || (ports_read != 0 && now - ports_read < kPortsEvery)) return;
+  ports_read = now;
+  std::vector<std::uint32_t> found;
+  std::vector<std::string> faults;
+  for (const std::string& name : options.ports) {
+    const PortState link = state_of(name);
+    if (link.if_index == 0) {
+      faults.push_back(fmt::format("there is no link {} (capture.ports)", printable(name)));
+      continue;
+    }
+    if (!link.up)
+      faults.push_back(fmt::format("the link {} (capture.ports) is down: 'ip link set {} up'", printable(name), printable(name)));
+    const bool is_new = std::find(mirrors.begin(), mirrors.end(), link.if_index) == mirrors.end();
+    if (is_new && !ring.set_promiscuous(link.if_index)) continue;  // it went away just now
+    found.push_back(link.if_index);
+  }
+  const std::lock_guard lock(mutex);
+  port_faults = std::move(faults);
+  if (found == mirrors) return;
+  mirrors = std::move(found);
+  links_changed = true;
+}
+
+Status CaptureProbe::State::apply_links(PacketRing& ring) {
+  CaptureFilterOptions filter{.expression = expression, .snapshot_length = options.snapshot_octets};
+  filter.if_indexes.emplace();
+  std::vector<CapturedLink> next;
+  {
+    const std::lock_guard lock(mutex);
+    if (!std::exchange(links_changed, false)) return Done{};
+    next = taps;
+    filter.kept_flows = kept;
+  }
+  for (const std::uint32_t mirror : mirrors) {
+    if (kind_of(mirror) != LinkKind::kTap) next.push_back({mirror, LinkKind::kMirror});
+  }
+  std::sort(next.begin(), next.end(), [](const CapturedLink& a, const CapturedLink& b) { return a.if_index < b.if_index; });
+  for (const CapturedLink& link : next) filter.if_indexes->push_back(link.if_index);
+  links = std::move(next);
+  const auto installed = install_filter(ring, std::move(filter));
+  if (!installed) return installed.error();
+  ++filters;
+  exact = installed->exact;
+  return Done{};
+}
+
+// More than its share: whole flows are left out, by the kernel, until it fits; then they come back, slowly.
+void CaptureProbe::State::keep_to_budget(Nanoseconds now) {
+  if (options.cpu_percent == 0) return;
+  const Nanoseconds passed = now - budget_at;
+  if (budget_at != 0 && passed < kBudgetEvery) return;
+  const Nanoseconds cpu = thread_cpu();
+  const double used = budget_at == 0 ? 0 : static_cast<double>(cpu - budget_cpu) / static_cast<double>(passed);
+  budget_at = now;
+  budget_cpu = cpu;
+  const double limit = options.cpu_percent / 100.0;
+  std::uint32_t next = 0;
+  {
+    const std::lock_guard lock(mutex);
+    const double present = kept;
+    double wanted = present;
+    if (used > limit) wanted = std::max(present * std::max(limit / used * 0.95, 0.1), kAllFlows / 1024.0);
+    if (used < 0.7 * limit) wanted = std::min(present * 1.15 + 1, static_cast<double>(kAllFlows));
+    next = static_cast<std::uint32_t>(wanted);
+    if (next == kept) return;
+  }
+  {
+    const std::lock_guard lock(packets);
+    intake.set_kept_share(static_cast<double>(next) / kAllFlows, now);
+  }
+  const std::lock_guard lock(mutex);
+  kept = next;
+  links_changed = true;
+}
+
+void CaptureProbe::State::capture(PacketRing& ring) {
+  std::array<CapturedPacket, kBatch> batch;
+  Nanoseconds counted = 0;
+  while (!stop) {
+    const Nanoseconds now = options.clock.boottime();
+    read_ports(ring, now);
+    keep_to_budget(now);
+    if (const Status applied = apply_links(ring); !applied) {
+      refuse(applied.error().text);
+      return;
+    }
+    if (now - counted >= kSecond) {
+      counted = now;
+      const PacketRing::Stats stats = ring.stats();
+      received = stats.received;
+      dropped = stats.dropped;
+      frozen = stats.frozen;
+    }
+    if (!ring.wait(kLook)) continue;
+    // A flood must not keep us from what is above.
+    for (int batches = 0; batches < 64; ++batches) {
+      const std::size_t count = ring.next(batch);
+      if (count == 0) break;
+      take(std::span(batch).first(count));
+    }
+  }
+}
+
+void CaptureProbe::State::run() {
+  auto ring = PacketRing::open({.size_mib = options.ring_mib});
+  if (!ring) return refuse(ring.error().text);
+  auto compiled = compile_expression(options.filter);
+  if (!compiled) return refuse(compiled.error().text);
+  expression = std::move(compiled).value();
+  ports_read = 0;
+  mirrors.clear();
+  {
+    const std::lock_guard lock(mutex);
+    links_changed = true;
+    refused.clear();
+  }
+  if (const Status applied = apply_links(*ring); !applied) return refuse(applied.error().text);
+  judge();
+  capture(*ring);
+}
+
+void CaptureProbe::State::refuse(const std::string& why) {
+  {
+    const std::lock_guard lock(mutex);
+    refused = why;
+  }
+  judge();
+}
+
+void CaptureProbe::State::judge() {
+  const std::lock_guard lock(mutex);
+  std::vector<std::string> faults = port_faults;
+  if (!refused.empty()) faults.insert(faults.begin(), refused);
+  if (lost_lately > 0)
+    faults.push_back(
+        fmt::format("the kernel dropped {:.0f} captured packets lately: set a larger 'ring', fewer links or a cpu_percent under [capture]",
+                    lost_lately));
+  const HealthState now = !refused.empty() ? HealthState::kDown : faults.empty() ? HealthState::kUp : HealthState::kDegraded;
+  const Nanoseconds moment = options.clock.boottime();
+  if (now != health.state) health.since_boottime = moment;
+  const HealthState before = std::exchange(health.state, now);
+  health.message = fmt::format("{}", fmt::join(faults, "; "));
+  if (now != HealthState::kDown) health.last_ok_boottime = moment;
+  settled = true;
+  if (!options.log) return;
+  if (!refused.empty() && complaints.due("ring", refused, moment)) options.log(LogLevel::kWarning, "capture: " + refused);
+  for (const std::string& fault : port_faults) {
+    if (complaints.due("ports", fault, moment)) options.log(LogLevel::kWarning, "capture: " + fault);
+  }
+  if (lost_lately > 0 && complaints.due("lost", "", moment)) options.log(LogLevel::kWarning, "capture: " + faults.back());
+  if (now != HealthState::kDown && (before == HealthState::kDown || before == HealthState::kStarting)) {
+    const bool again = complaints.over("ring");
+    options.log(LogLevel::kNotice, fmt::format("capture: capturing{}", again ? " again" : ""));
+  }
+}
+
+// We are a guest in somebody's process: what is thrown here (no memory) must not end it, nor keep its processors busy.
+void CaptureProbe::State::run_guarded() noexcept {
+  while (!stop) {
+    try {
+      run();
+    } catch (const std::exception& error) {
+      ++failures;
+      try {
+        refuse(fmt::format("a fault, trying again: {}", error.what()));
+      } catch (...) {  // not even that: the counter tells
+      }
+    } catch (...) {
+      ++failures;
+    }
+    for (auto waited = std::chrono::milliseconds(0); !stop && waited < options.retry; waited += kLook)
+      usleep(static_cast<useconds_t>(std::chrono::microseconds(std::min(kLook, options.retry)).count()));
+  }
+}
+
+CaptureProbe::CaptureProbe(CaptureProbeOptions options) : state_(std::make_shared<State>(std::move(options))) {}
+
+CaptureProbe::~CaptureProbe() {
+  request_stop();
+  join(std::chrono::milliseconds(0));
+}
+
+void CaptureProbe::start() {
+  thread_ = BoundedThread([state = state_] { state->run_guarded(); });
+}
+
+void CaptureProbe::request_stop() noexcept { state_->stop = true; }
+
+void CaptureProbe::join(std::chrono::milliseconds limit) noexcept { thread_.join_for(limit); }
+
+bool CaptureProbe::settled() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->settled;
+}
+
+ProbeHealth CaptureProbe::health() const {
+  ProbeHealth out;
+  std::size_t taps = 0;
+  std::uint32_t kept = 0;
+  {
+    const std::lock_guard lock(state_->mutex);
+    out = state_->health;
+    taps = state_->taps.size();
+    kept = state_->kept;
+  }
+  {
+    const std::lock_guard lock(state_->packets);
+    out.counters = state_->intake.counters();
+  }
+  out.counters.insert(out.counters.end(), {{"links", taps},
+                                           {"ring_received", state_->received},
+                                           {"ring_dropped", state_->dropped},
+                                           {"ring_full", state_->frozen},
+                                           {"packets_elsewhere", state_->elsewhere},
+                                           {"filters", state_->filters},
+                                           {"failures", state_->failures},
+                                           {"kept_flows_ppm", std::uint64_t{kept} * 1'000'000 / kAllFlows}});
+  return out;
+}
+
+void CaptureProbe::set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes) {
+  std::vector<std::uint32_t> selected(if_indexes.begin(), if_indexes.end());
+  std::vector<CapturedLink> taps;
+  std::size_t row = 0;
+  for (const Domain& domain : inventory.domains) {
+    const bool is_selected = state_->is_selected(domain);
+    for (const Vnic& vnic : domain.vnics) {
+      if (row >= selected.size()) break;
+      if (!is_selected) selected[row] = 0;
+      if (selected[row] != 0) taps.push_back({selected[row], vnic.type == VnicType::kDirect ? LinkKind::kMacvtap : LinkKind::kTap});
+      ++row;
+    }
+  }
+  std::sort(taps.begin(), taps.end(), [](const CapturedLink& a, const CapturedLink& b) { return a.if_index < b.if_index; });
+  {
+    const std::lock_guard lock(state_->packets);
+    state_->intake.set_inventory(inventory, selected);
+  }
+  const std::lock_guard lock(state_->mutex);
+  if (taps == state_->taps) return;
+  state_->taps = std::move(taps);
+  state_->links_changed = true;
+}
+
+PerformanceRows CaptureProbe::tick(Nanoseconds now, std::span<const VnicTotals> totals,
+                                   const std::function<void(const FlowLedger&)>& look) {
+  PerformanceRows out;
+  {
+    const std::lock_guard lock(state_->packets);
+    state_->intake.tick(now, totals);
+    look(state_->intake.ledger());
+    out = performance_rows(state_->intake, now, state_->options.top);
+  }
+  bool judged = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    const std::array readings{static_cast<double>(state_->dropped.load())};
+    state_->lost.tick(now, readings);
+    state_->lost_lately = state_->lost.of(readings)[0];
+    out.kept_share = static_cast<double>(state_->kept) / kAllFlows;
+    judged = state_->settled;
+  }
+  if (judged) state_->judge();
+  return out;
+}
+
+std::vector<std::vector<std::string>> CaptureProbe::learnt_addresses() const {
+  const std::lock_guard lock(state_->packets);
+  std::vector<std::vector<std::string>> out(state_->intake.ledger().row_count());
+  for (std::size_t row = 0; row < out.size(); ++row) {
+    for (const IpAddress& address : state_->intake.ledger().learnt_addresses(row)) out[row].push_back(address.text());
+  }
+  return out;
+}
+
+}  // namespace vmtraffic
