@@ -1,6 +1,7 @@
 #include "core/traffic/capture_intake.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <tuple>
 
@@ -12,7 +13,7 @@ constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint8_t kNobody = TcpConnection::kNobody;
 constexpr std::array<std::uint8_t, 2> kEnds{0, 1};
 constexpr std::uint32_t kAgent = 1;  // the capture is its ledger's only agent
-constexpr std::size_t kHints = 4096;
+constexpr std::uint32_t kMostHints = 4096;
 constexpr Nanoseconds kAge = 60 * kSecond;
 
 constexpr std::uint64_t kOdd = 0x9E37'79B9'7F4A'7C15;  // 2^64 by the golden ratio: Knuth's multiplicative hashing
@@ -68,7 +69,7 @@ CaptureIntake::CaptureIntake(CaptureIntakeOptions options)
       format_{.vxlan_ports = options_.vxlan_ports, .geneve_ports = options_.geneve_ports},
       ledger_(options_.limits, options_.networks),
       flows_(options_.flows),
-      hints_(kHints),
+      hints_(std::bit_ceil(std::clamp<std::uint32_t>(options_.flows, 16, kMostHints))),
       gaps_(options_.gaps),
       peers_(options_.peers) {
   dirty_.reserve(options_.flows);
@@ -174,7 +175,7 @@ void CaptureIntake::find_flow(Passing& p, Nanoseconds now) {
   // Which way it passed the tap, whatever its addresses say: they are the guest's to choose.
   key.guest = !p.at_tap ? kNobody : p.captured.heading == Heading::kIn ? p.from : other_end(p.from);
   const std::uint64_t hash = key.mixed();
-  std::uint32_t& hint = hints_[hash & (kHints - 1)];
+  std::uint32_t& hint = hints_[hash & (hints_.size() - 1)];
   bool takes_dirty_place = false;
   Flow& flow = flows_.touch(key, hint, 1, [&](const FlowKey& old_key, Flow& old) {
     takes_dirty_place = old.dirty;

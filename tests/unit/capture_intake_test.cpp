@@ -1,0 +1,337 @@
+#include "core/traffic/capture_intake.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <string>
+
+#include "core/traffic/flow_view.hpp"
+#include "core/traffic/performance_view.hpp"
+#include "tests/unit/flow_fixture.hpp"
+#include "tests/unit/wire_packet_builder.hpp"
+
+namespace vmtraffic::flow_test {
+namespace {
+
+using wire_test::Bytes;
+using wire_test::ethernet;
+using wire_test::ipv4;
+using wire_test::ipv6;
+
+constexpr Nanoseconds kMs = 1'000'000;
+constexpr std::uint32_t kTapA = 11, kTapB = 12, kMirror = 99;  // flow_fixture's links of VM 1 and 2; nobody's
+constexpr std::uint64_t kMacOfA = 0x525400000001, kMacOfB = 0x525400000002, kRouter = 0x5254000000FF;
+constexpr std::uint32_t kA = 0x0A000001, kB = 0x0A000002, kFar = 0xC0000209;
+
+class CaptureIntakeTest : public testing::Test {
+ protected:
+  CaptureIntakeTest() { begin({}); }
+  void begin(CaptureIntakeOptions options) {
+    intake_ = std::make_unique<CaptureIntake>(std::move(options));
+    inventory_.domains = {domain(1), domain(2), domain(3)};
+    intake_->set_inventory(inventory_, ports_);
+    intake_->tick(now_, {});
+  }
+  void pass(const Bytes& frame, std::uint32_t link, Heading heading, std::uint32_t wire_length = 0) {
+    CapturedPacket p{.octets = frame.octets(),
+                     .wire_length = wire_length == 0 ? static_cast<std::uint32_t>(frame.size()) : wire_length,
+                     .walltime = now_,
+                     .if_index = link,
+                     .heading = heading};
+    p.vlan_tpid = vlan_ == 0 ? std::uint16_t{0} : std::uint16_t{0x8100};
+    p.vlan_tci = vlan_;
+    intake_->take(p, now_);
+  }
+  // A packet from VM A, and one to it, at its own tap.
+  void sent(const Bytes& packet, std::uint32_t type = 0x0800) { pass(ethernet(type, packet, kMacOfA, kRouter), kTapA, Heading::kIn); }
+  void received(const Bytes& packet, std::uint32_t type = 0x0800) { pass(ethernet(type, packet, kRouter, kMacOfA), kTapA, Heading::kOut); }
+  static Bytes tcp(std::uint32_t src, std::uint32_t dst, std::uint32_t sport, std::uint32_t dport, std::uint32_t seq, std::uint32_t ack,
+                   std::uint32_t flags, std::size_t payload = 0) {
+    return ipv4(6, wire_test::tcp(Bytes().fill(payload), {.src = sport, .dst = dport, .seq = seq, .ack = ack, .flags = flags}),
+                {.src = src, .dst = dst});
+  }
+  static Bytes udp(std::uint32_t src, std::uint32_t dst, std::uint32_t sport, std::uint32_t dport, const Bytes& payload) {
+    return ipv4(17, wire_test::udp(sport, dport, payload), {.src = src, .dst = dst});
+  }
+  void tick() {
+    now_ += 10 * kSecond;
+    intake_->tick(now_, {});
+  }
+  FlowRows flows() const {
+    const FlowLedger* const ledgers[] = {&intake_->ledger()};
+    return flow_rows(ledgers, {}, now_, {.top = 10, .place_of_agent = [](std::size_t, std::uint32_t) { return 0U; }});
+  }
+  PerformanceRows performance() const { return performance_rows(*intake_, now_, 10); }
+  std::map<std::string, std::uint64_t> counters() const {
+    const auto all = intake_->counters();
+    return {all.begin(), all.end()};
+  }
+  // What was measured of a vNIC as a whole, by kind.
+  std::map<std::string, std::pair<std::uint64_t, double>> latencies(std::uint32_t vnic) const {
+    std::map<std::string, std::pair<std::uint64_t, double>> out;
+    for (const VnicLatency& l : performance().latencies) {
+      if (l.vnic == vnic && l.protocol == 0 && l.address_version == 0)
+        out[std::string(name_of(l.kind))] = {l.five_minutes.count, static_cast<double>(l.five_minutes.mean_us)};
+    }
+    return out;
+  }
+
+  Inventory inventory_;
+  std::vector<std::uint32_t> ports_{11, 12, 13};
+  std::unique_ptr<CaptureIntake> intake_;
+  Nanoseconds now_{1'700'000'000 * kSecond};
+  std::uint16_t vlan_{0};
+};
+
+TEST_F(CaptureIntakeTest, EachSideOfATap) {
+  sent(tcp(kA, kFar, 40000, 443, 0, 0, kTcpSyn));
+  now_ += 20 * kMs;
+  received(tcp(kFar, kA, 443, 40000, 0, 1, kTcpSyn | kTcpAck));
+  now_ += 1 * kMs;
+  sent(tcp(kA, kFar, 40000, 443, 1, 1, kTcpAck));
+  sent(tcp(kA, kFar, 40000, 443, 1, 1, kTcpAck, 100));
+  now_ += 50 * kMs;
+  received(tcp(kFar, kA, 443, 40000, 1, 101, kTcpAck, 1000));
+  tick();
+  EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{
+                              {"guest_rtt", {1, 1000}}, {"network_rtt", {2, 35'000}}, {"asked", {1, 50'000}}}));
+  EXPECT_TRUE(latencies(1).empty());
+  const FlowRows rows = flows();
+  EXPECT_EQ(rows.vnics[0].tx.total_packets, 3);
+  EXPECT_EQ(rows.vnics[0].rx.total_packets, 2);
+  EXPECT_EQ(rows.vnics[0].tx.total_octets, 54 + 54 + 154);
+  EXPECT_EQ(rows.vnics[0].rx.total_octets, 54 + 1054);
+  EXPECT_EQ(rows.vnics[0].tx.total_octets_error, 0) << "each was seen";
+  EXPECT_EQ(rows.vnics[0].tx_by, AttributedBy::kTap);
+  ASSERT_EQ(rows.services.size(), 1U);
+  EXPECT_EQ(rows.services[0].port, 443);
+  const VnicLoss loss = performance().losses[0];
+  EXPECT_EQ(loss.tx, (LossCounts{.segments = 1, .connections = 1}));
+  EXPECT_EQ(loss.rx, (LossCounts{.segments = 1}));
+  EXPECT_EQ(performance().losses[1].since, 0) << "nothing was captured of the other";
+}
+
+// The same packet passes both taps: it is one's tx and the other's rx, and each measures with its own stamps.
+TEST_F(CaptureIntakeTest, BetweenTwoLocalVms) {
+  const Bytes syn = ethernet(0x0800, tcp(kA, kB, 40000, 80, 0, 0, kTcpSyn), kMacOfA, kMacOfB);
+  const Bytes syn_ack = ethernet(0x0800, tcp(kB, kA, 80, 40000, 0, 1, kTcpSyn | kTcpAck), kMacOfB, kMacOfA);
+  pass(syn, kTapA, Heading::kIn);
+  now_ += 3 * kMs;  // on its way through the host
+  pass(syn, kTapB, Heading::kOut);
+  now_ += 1 * kMs;
+  pass(syn_ack, kTapB, Heading::kIn);
+  now_ += 3 * kMs;
+  pass(syn_ack, kTapA, Heading::kOut);
+  tick();
+  EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{{"network_rtt", {1, 7000}}}));
+  EXPECT_EQ(latencies(1), (std::map<std::string, std::pair<std::uint64_t, double>>{{"guest_rtt", {1, 1000}}}));
+  const FlowRows rows = flows();
+  for (const std::size_t vnic : {0U, 1U}) {
+    EXPECT_EQ(rows.vnics[vnic].tx.total_packets, 1) << vnic;
+    EXPECT_EQ(rows.vnics[vnic].rx.total_packets, 1) << vnic;
+  }
+  ASSERT_EQ(rows.conversations.size(), 2U) << "one row of each, naming the other";
+  EXPECT_EQ(rows.conversations[0].kind, PeerKind::kVnic);
+  EXPECT_EQ(rows.conversations[0].peer, 1U);
+  EXPECT_EQ(rows.conversations[1].peer, 0U);
+}
+
+// Where only one of two local VMs is selected, nothing is claimed of the other.
+TEST_F(CaptureIntakeTest, TheOtherEndOfATapIsOnlyAPeer) {
+  ports_ = {11, 0, 0};
+  intake_->set_inventory(inventory_, ports_);
+  pass(ethernet(0x0800, tcp(kA, kB, 40000, 80, 0, 0, kTcpSyn), kMacOfA, kMacOfB), kTapA, Heading::kIn);
+  tick();
+  EXPECT_EQ(flows().vnics[1].rx.total_packets, 0);
+  EXPECT_EQ(flows().vnics[0].tx.total_packets, 1);
+  ASSERT_EQ(flows().conversations.size(), 1U);
+  EXPECT_EQ(flows().conversations[0].kind, PeerKind::kVnic);
+}
+
+// The guest chooses its addresses, the tap tells the way.
+TEST_F(CaptureIntakeTest, AForgedSenderIsStillTheTapsGuest) {
+  pass(ethernet(0x0800, tcp(kFar, kA, 443, 40000, 5, 5, kTcpAck, 10), kRouter, kMacOfA), kTapA, Heading::kIn);
+  received(tcp(kFar, kA, 443, 40000, 5, 5, kTcpAck, 10));
+  tick();
+  const FlowRows rows = flows();
+  EXPECT_EQ(rows.vnics[0].tx.total_packets, 1);
+  EXPECT_EQ(rows.vnics[0].rx.total_packets, 1);
+  EXPECT_EQ(rows.vnics[0].foreign_mac, 1U);
+}
+
+TEST_F(CaptureIntakeTest, AMirrorPortTellsOfBothEndsByTheirMacs) {
+  const Bytes syn = ethernet(0x0800, tcp(kA, kB, 40000, 80, 0, 0, kTcpSyn), kMacOfA, kMacOfB);
+  pass(syn, kMirror, Heading::kUnknown);
+  now_ += 4 * kMs;
+  pass(ethernet(0x0800, tcp(kB, kA, 80, 40000, 0, 1, kTcpSyn | kTcpAck), kMacOfB, kMacOfA), kMirror, Heading::kUnknown);
+  tick();
+  EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{{"network_rtt", {1, 4000}}}));
+  EXPECT_EQ(latencies(1), (std::map<std::string, std::pair<std::uint64_t, double>>{{"guest_rtt", {1, 4000}}}));
+  EXPECT_EQ(flows().vnics[0].tx_by, AttributedBy::kOuterMac);
+}
+
+// Tenants overlap: the same addresses and ports in two VLANs are two flows.
+TEST_F(CaptureIntakeTest, VlansStayApart) {
+  for (const std::uint16_t vlan : {5, 6}) {
+    vlan_ = vlan;
+    sent(tcp(kA, kFar, 40000, 443, 100, 0, kTcpAck, 10));
+  }
+  EXPECT_EQ(counters()["flows"], 2U);
+  vlan_ = 0;
+  pass(ethernet(0x8100, wire_test::tag(5, 0x0800, tcp(kA, kFar, 40000, 443, 110, 0, kTcpAck, 10)), kMacOfA, kRouter), kTapA, Heading::kIn);
+  EXPECT_EQ(counters()["flows"], 2U) << "a tag in the frame is the same VLAN";
+}
+
+TEST_F(CaptureIntakeTest, InsideATunnelOnAMirrorPort) {
+  const auto tunnelled = [&](std::uint32_t vni, const Bytes& inner) {
+    const Bytes vxlan = Bytes().u8(8).u24(0).u24(vni).u8(0).add(inner);
+    return ethernet(0x0800, udp(0xAC100001, 0xAC100002, 50000, 4789, vxlan), 0x020000000001, 0x020000000002);
+  };
+  const Bytes inner = ethernet(0x0800, tcp(kA, kB, 40000, 80, 0, 0, kTcpSyn), kMacOfA, kMacOfB);
+  pass(tunnelled(7, inner), kMirror, Heading::kUnknown);
+  pass(tunnelled(8, inner), kMirror, Heading::kUnknown);
+  EXPECT_EQ(counters()["flows"], 2U) << "a VNI each";
+  tick();
+  EXPECT_EQ(flows().vnics[0].tx.total_packets, 2);
+  EXPECT_EQ(flows().vnics[0].tx.total_octets, 2 * 54) << "the inner frames'";
+  EXPECT_EQ(flows().vnics[0].tx_by, AttributedBy::kInnerMac);
+  pass(ethernet(0x0800, udp(kA, kFar, 50000, 4789, Bytes().u8(8).u24(0).u24(7).u8(0).add(inner)), kMacOfA, kRouter), kTapA, Heading::kIn);
+  tick();
+  EXPECT_EQ(flows().vnics[0].tx.total_packets, 3) << "a guest's own tunnel is its packet";
+}
+
+TEST_F(CaptureIntakeTest, Ipv6AndFragments) {
+  pass(ethernet(0x86DD, ipv6(6, wire_test::tcp({}, {.src = 40000, .dst = 80, .seq = 0, .ack = 0, .flags = kTcpSyn})), kMacOfA, kRouter), kTapA,
+       Heading::kIn);
+  now_ += 5 * kMs;
+  pass(ethernet(0x86DD, ipv6(6, wire_test::tcp({}, {.src = 80, .dst = 40000, .seq = 0, .ack = 1, .flags = kTcpSyn | kTcpAck}), {.src = 2, .dst = 1}),
+                kRouter, kMacOfA),
+       kTapA, Heading::kOut);
+  sent(ipv4(17, wire_test::udp(1000, 2000, Bytes().fill(8)), {.src = kA, .dst = kFar, .fragment = 0x2000}));
+  sent(ipv4(17, Bytes().fill(100), {.src = kA, .dst = kFar, .fragment = 0x0002}));
+  tick();
+  EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{{"network_rtt", {1, 5000}}}));
+  EXPECT_EQ(flows().vnics[0].tx.total_packets, 3) << "each fragment counts";
+}
+
+TEST_F(CaptureIntakeTest, DnsAndEcho) {
+  const auto message = [](std::uint32_t id, bool response) { return Bytes().u16(id).u16(response ? 0x8180 : 0x0100).fill(8); };
+  sent(udp(kA, kFar, 5000, 53, message(1, false)));  // glibc asks both at once, from one port
+  sent(udp(kA, kFar, 5000, 53, message(2, false)));
+  now_ += 8 * kMs;
+  received(udp(kFar, kA, 53, 5000, message(2, true)));
+  received(udp(kFar, kA, 53, 5000, message(2, true)));
+  received(udp(kFar, kA, 53, 5000, message(9, true)));
+  const auto echo = [](std::uint32_t src, std::uint32_t dst, std::uint32_t type) {
+    return ipv4(1, wire_test::echo(type, 77, 1, Bytes().fill(8)), {.src = src, .dst = dst});
+  };
+  sent(echo(kA, kFar, 8));
+  now_ += 2 * kMs;
+  received(echo(kFar, kA, 0));
+  received(echo(kFar, kA, 8));
+  now_ += 1 * kMs;
+  sent(echo(kA, kFar, 0));
+  tick();
+  tick();
+  EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{
+                              {"dns", {1, 8000}}, {"network_echo", {1, 2000}}, {"guest_echo", {1, 1000}}}));
+  const LossCounts tx = performance().losses[0].tx;
+  EXPECT_EQ(tx.dns_queries, 2U);
+  EXPECT_EQ(tx.dns_unanswered, 1U);
+}
+
+TEST_F(CaptureIntakeTest, ConnectionsThatNobodyAccepts) {
+  sent(tcp(kA, kFar, 40000, 81, 0, 0, kTcpSyn));
+  received(tcp(kFar, kA, 81, 40000, 0, 1, kTcpRst | kTcpAck));
+  sent(tcp(kA, kFar, 40001, 82, 0, 0, kTcpSyn));
+  received(tcp(kFar, kA, 50000, 22, 0, 0, kTcpSyn));
+  tick();
+  tick();
+  const VnicLoss loss = performance().losses[0];
+  EXPECT_EQ(loss.tx, (LossCounts{.refused = 1, .unanswered = 1}));
+  EXPECT_EQ(loss.rx, (LossCounts{.unanswered = 1})) << "the guest did not answer";
+}
+
+TEST_F(CaptureIntakeTest, SidesOfALoss) {
+  const auto to_guest = [&](std::uint32_t seq) { received(tcp(kFar, kA, 443, 40000, seq, 1, kTcpAck, 1000)); };
+  to_guest(1000);
+  to_guest(2000);
+  sent(tcp(kA, kFar, 40000, 443, 1, 1000, kTcpAck));
+  now_ += 300 * kMs;
+  to_guest(1000);  // the guest did not get it
+  to_guest(4000);
+  now_ += 300 * kMs;
+  to_guest(3000);  // the tap did not get it
+  tick();
+  const VnicLoss loss = performance().losses[0];
+  EXPECT_EQ(loss.rx.lost_after, 1U);
+  EXPECT_EQ(loss.rx.lost_before, 1U);
+  EXPECT_EQ(loss.rx.segments, 5U);
+  EXPECT_EQ(loss.tx.lost_before + loss.tx.lost_after, 0U);
+}
+
+// A scan costs evictions, not memory, and nobody else's figures.
+TEST_F(CaptureIntakeTest, AMillionFlowsOfOneVm) {
+  CaptureIntakeOptions options;
+  options.flows = 4096;
+  begin(options);
+  const auto b_sends = [&](std::uint32_t n) {
+    pass(ethernet(0x0800, tcp(kB, kFar, 41000, 443, 1000 * n, 0, kTcpAck, 1000), kMacOfB, kRouter), kTapB, Heading::kIn);
+  };
+  for (std::uint32_t i = 0; i < 300'000; ++i) {
+    sent(tcp(kA, kFar + (i >> 14), 1024 + (i & 0x3FFF), 80, 0, 0, kTcpSyn));
+    if (i % 100 == 0) b_sends(i / 100);
+    if (i % 50'000 == 0) tick();
+  }
+  EXPECT_EQ(counters()["flows"], 4096U);
+  EXPECT_GT(counters()["flows_evicted"], 290'000U);
+  intake_->end(now_);
+  tick();
+  const FlowRows rows = flows();
+  EXPECT_EQ(rows.vnics[0].tx.total_packets, 300'000) << "evicted flows are counted out";
+  EXPECT_EQ(rows.vnics[1].tx.total_packets, 3'000);
+  EXPECT_EQ(performance().losses[1].tx, (LossCounts{.segments = 3'000})) << "one connection all the time";
+  EXPECT_EQ(performance().losses[0].tx.unanswered, 300'000U);
+}
+
+// Flows of a vNIC that is gone are not the next one's.
+TEST_F(CaptureIntakeTest, ANumberThatIsGivenAgain) {
+  sent(tcp(kA, kFar, 40000, 443, 0, 0, kTcpSyn));
+  Inventory without;
+  without.domains = {domain(2), domain(3)};
+  const std::vector<std::uint32_t> ports{12, 13};
+  intake_->set_inventory(without, ports);
+  Inventory other;
+  other.domains = {domain(2), domain(3), domain(4)};
+  intake_->set_inventory(other, std::vector<std::uint32_t>{12, 13, 14});
+  intake_->end(now_);
+  tick();
+  for (const VnicLoss& loss : performance().losses) EXPECT_EQ(loss.tx, LossCounts{});
+  for (const VnicFlowSums& v : flows().vnics) EXPECT_EQ(v.tx.total_packets, 0);
+}
+
+TEST_F(CaptureIntakeTest, AShareOfTheFlowsStandsForAll) {
+  intake_->set_kept_share(0.25, now_);
+  sent(tcp(kA, kFar, 40000, 443, 0, 0, kTcpAck, 946));
+  sent(ipv4(1, wire_test::echo(8, 77, 1, Bytes().fill(8)), {.src = kA, .dst = kFar}));
+  sent(udp(kA, kFar, 5000, 53, Bytes().u16(1).u16(0x0100).fill(8)));
+  tick();
+  EXPECT_EQ(flows().vnics[0].tx.total_packets, 4 + 1 + 1) << "echo and DNS are always kept";
+}
+
+TEST_F(CaptureIntakeTest, RubbishIsCountedAndForgiven) {
+  std::mt19937 random(5);
+  for (int i = 0; i < 20'000; ++i) {
+    Bytes frame = ethernet(i % 2 == 0 ? 0x0800 : 0x86DD, {}, kMacOfA, kRouter);
+    for (std::size_t n = random() % 90; n > 0; --n) frame.u8(i % 3 == 0 && n % 7 == 0 ? 0x45 : random() & 0xFF);
+    pass(frame, kTapA, random() % 2 == 0 ? Heading::kIn : Heading::kOut, random() % 3 == 0 ? random() % 70'000 : 0);
+  }
+  pass({}, kTapA, Heading::kIn);
+  tick();
+  EXPECT_EQ(counters()["packets"], 20'001U);
+  EXPECT_EQ(flows().vnics[0].tx.total_packets + flows().vnics[0].rx.total_packets, 20'001);
+}
+
+}  // namespace
+}  // namespace vmtraffic::flow_test
