@@ -6,6 +6,7 @@
 
 #include "plugins/standalone/flow_json.hpp"
 #include "plugins/standalone/json_object.hpp"
+#include "plugins/standalone/performance_json.hpp"
 
 namespace vmtraffic::standalone {
 namespace {
@@ -64,7 +65,7 @@ std::string json_of(const DomainRow& domain) {
   return object.text();
 }
 
-std::string json_of(const Snapshot& snapshot, const VnicRow& vnic, const FlowJson& flows) {
+std::string json_of(const Snapshot& snapshot, const VnicRow& vnic, const FlowJson& flows, const PerformanceJson& performance) {
   JsonObject object;
   object.add("domain_uuid", vnic.key.domain.text());
   object.add("mac", vnic.key.mac.text());
@@ -92,6 +93,8 @@ std::string json_of(const Snapshot& snapshot, const VnicRow& vnic, const FlowJso
   }
   object.add_json("rates", rates.text());
   object.add_json("flows", flows.vnic(vnic.index));
+  object.add_json("latency", performance.latency(vnic.index));
+  object.add_json("loss", performance.loss(vnic.index));
   return object.text();
 }
 
@@ -160,6 +163,7 @@ std::string writer_of(const SnapshotInfo& info) {
 std::string render_json(const Snapshot& snapshot, const Clock& clock) {
   const SnapshotInfo info = snapshot.info();
   const FlowJson flows(snapshot);
+  const PerformanceJson performance(snapshot);
   JsonObject object;
   object.add("format", 1);
   object.add("host", info.host);
@@ -173,12 +177,13 @@ std::string render_json(const Snapshot& snapshot, const Clock& clock) {
   object.add("age_ns", snapshot.age(clock));
   object.add("stale", snapshot.stale(clock));
   object.add_json("domains", array_of(snapshot.domain_count(), [&](std::size_t index) { return json_of(snapshot.domain(index)); }));
-  object.add_json("vnics",
-                  array_of(snapshot.vnic_count(), [&](std::size_t index) { return json_of(snapshot, snapshot.vnic(index), flows); }));
+  object.add_json("vnics", array_of(snapshot.vnic_count(),
+                                    [&](std::size_t index) { return json_of(snapshot, snapshot.vnic(index), flows, performance); }));
   object.add_json("health", array_of(snapshot.health_count(), [&](std::size_t index) { return json_of(snapshot.health(index)); }));
   object.add_json("events", array_of(snapshot.event_count(), [&](std::size_t index) { return json_of(snapshot.event(index)); }));
   object.add("last_event_sequence", snapshot.last_event_sequence());
   object.add_json("flows", flows.whole());
+  object.add_json("performance", performance.whole());
   object.add_json("agents", array_of(snapshot.agent_count(), [&](std::size_t index) { return json_of(snapshot.agent(index)); }));
   return object.text() + "\n";
 }

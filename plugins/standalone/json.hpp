@@ -16,12 +16,16 @@
 //              "tx_agent",
 //                        "foreign_mac": N, "tcp": {"samples", "rtt_us", "rtt_variance_us", "min_rtt_us", "samples_lossy",
 //                        "samples_retransmitting"}, "peers": N, "protocols": [{"protocol": "tcp", ESTIMATES}], "services": [{"service":
-//                        "tcp/443", ESTIMATES}], "conversations": [{"peer": {"kind": "address", "address": "…"}, "service", ESTIMATES}]}}],
+//                        "tcp/443", ESTIMATES}], "conversations": [{"peer": {"kind": "address", "address": "…"}, "service", ESTIMATES}]},
+//              "latency": null or [{"kind": "guest_rtt", "service": null or "tcp/443", "peer": null or "10.0.0.9", "interval": LATENCIES,
+//                                   "five_minutes": LATENCIES}],
+//              "loss": null or {"since_boottime_ns", "rx": {"total": LOSSES, "recent": LOSSES}, "tx": {…}}}],
 //   "health": [{"name", "state": "up", "message", "since_boottime_ns", "last_ok_boottime_ns", "counters": {"…": N}}],
 //   "events": [{"sequence", "boottime_ns", "walltime_ns", "kind": "started", "domain_uuid", "domain", "detail"}], "last_event_sequence": N,
 //   "flows": null or {"covered_s", "samples", "packets", "octets", "unattributed_packets", "unattributed_octets",
 //             "drops": [{"vnic": {"domain_uuid", "mac", "ordinal"}, "direction": "rx", "reason", "packets", "octets", "recent_packets",
 //                        "since_boottime_ns"}]},
+//   "performance": null or {"covered_s", "kept_share"},
 //   "agents": [{"address", "sub_agent", "sender", "host", "local", "first_boottime_ns", "last_boottime_ns", "uptime_ms", "datagrams",
 //   "lost", …}]
 // }
@@ -30,6 +34,13 @@
 // "tx". What packet samples say, never to be added to the exact counters. An error is a share of its estimate, null where nothing was
 // sampled. "peers" counts all conversations with recent samples; "conversations" are the top. A peer's kind is "vnic" (with "vnic":
 // {"domain_uuid", "mac", "ordinal"}), "address" or "network" (with "network": its name).
+//
+// LATENCIES: "count", "minimum_us", "mean_us", "median_us", "p95_us", "p99_us", of what a capture measured; count 0: the others are null. A
+// row has a service, a peer or neither, and then is the vNIC's as a whole. The kinds are those of core/latency.hpp.
+//
+// LOSSES: "segments", "lost_before", "lost_after", "spurious", "reordered", "unseen", "duplicate_acks", "zero_windows", "resets",
+// "connections", "refused", "unanswered", "dns_queries", "dns_unanswered", "unreachable", as in core/latency.hpp; "recent" are those of the
+// last performance.covered_s. Of all flows the capture counted performance.kept_share.
 //
 // Directions are the guest's; rates are per second; bandwidths are octets per second (burst: octets). What is not known is null, never 0.
 // Totals are whole numbers up to 2^64 - 1: more than a double holds. Strings are those of core/text.hpp's json_string(): a backslash stands

@@ -13,6 +13,7 @@
 #include "plugins/standalone/flow_table.hpp"
 #include "plugins/standalone/json.hpp"
 #include "plugins/standalone/table.hpp"
+#include "tests/unit/performance_fixture.hpp"
 #include "tests/unit/snapshot_fixture.hpp"
 #include "tests/unit/standalone_golden.hpp"
 
@@ -194,6 +195,8 @@ Clock fixture_clock() { return vmtraffic::clock_at(1003 * kSecond); }
 TEST(Table, Flows) { expect_golden("flows.txt", render_table(snapshot_of(snapshot_with_flows()), fixture_clock(), {})); }
 TEST(Table, HostileFlows) { expect_golden("hostile-flows.txt", render_table(snapshot_of(hostile_flows()), fixture_clock(), {})); }
 
+TEST(Table, Performance) { expect_golden("performance.txt", render_table(snapshot_of(snapshot_with_performance()), fixture_clock(), {})); }
+
 TEST(Table, FlowsWithoutASample) {
   SnapshotContent content = small_snapshot();
   content.flows.emplace().vnics.resize(3);
@@ -256,6 +259,68 @@ TEST(Json, Hostile) { expect_json("hostile.json", render_json(snapshot_of(hostil
 
 TEST(Json, Flows) { expect_json("flows.json", render_json(snapshot_of(snapshot_with_flows()), fixture_clock())); }
 TEST(Json, HostileFlows) { expect_json("hostile-flows.json", render_json(snapshot_of(hostile_flows()), fixture_clock())); }
+
+TEST(Json, Performance) { expect_json("performance.json", render_json(snapshot_of(snapshot_with_performance()), fixture_clock())); }
+
+nlohmann::json latencies(std::uint64_t count, double median_us) {
+  return {{"count", count},         {"minimum_us", median_us / 2},   {"mean_us", median_us + 1},
+          {"median_us", median_us}, {"p95_us", median_us * 3 / 2.0}, {"p99_us", median_us * 2}};
+}
+
+TEST(Json, PerformanceReadsBackWhatWentIn) {
+  const nlohmann::json null;
+  const nlohmann::json json = nlohmann::json::parse(render_json(snapshot_of(snapshot_with_performance()), fixture_clock()));
+  EXPECT_EQ(json["performance"], nlohmann::json({{"covered_s", 80}, {"kept_share", 0.75}}));
+  const nlohmann::json& web = json["vnics"][0];
+  ASSERT_EQ(web["latency"].size(), kLatencyKindCount + 2);
+  EXPECT_EQ(web["latency"][kLatencyKindCount], nlohmann::json({{"kind", "served"},
+                                                               {"service", "tcp/443"},
+                                                               {"peer", null},
+                                                               {"interval", latencies(5, 700)},
+                                                               {"five_minutes", latencies(70, 750)}}));
+  EXPECT_EQ(web["latency"][kLatencyKindCount + 1], nlohmann::json({{"kind", "network_rtt"},
+                                                                   {"service", null},
+                                                                   {"peer", "192.0.2.9"},
+                                                                   {"interval", latencies(4, 600)},
+                                                                   {"five_minutes", latencies(60, 650)}}));
+  EXPECT_EQ(web["loss"]["tx"]["recent"], nlohmann::json({{"segments", 200},
+                                                         {"lost_before", 201},
+                                                         {"lost_after", 202},
+                                                         {"spurious", 203},
+                                                         {"reordered", 204},
+                                                         {"unseen", 205},
+                                                         {"duplicate_acks", 206},
+                                                         {"zero_windows", 207},
+                                                         {"resets", 208},
+                                                         {"connections", 209},
+                                                         {"refused", 210},
+                                                         {"unanswered", 211},
+                                                         {"dns_queries", 212},
+                                                         {"dns_unanswered", 213},
+                                                         {"unreachable", 214}}));
+  EXPECT_EQ(web["loss"]["tx"]["total"]["segments"], 2000);
+  EXPECT_EQ(web["loss"]["rx"]["recent"]["segments"], 100);
+  EXPECT_EQ(web["loss"]["rx"]["total"]["segments"], 1000);
+  EXPECT_EQ(web["loss"]["since_boottime_ns"], 100 * kSecond);
+}
+
+// What was not measured in an interval has no minimum of 0, and a vNIC of which nothing came has lost nothing that is known.
+TEST(Json, PerformanceThatIsNotKnownIsNull) {
+  const nlohmann::json null;
+  const nlohmann::json json = nlohmann::json::parse(render_json(snapshot_of(snapshot_with_performance()), fixture_clock()));
+  EXPECT_EQ(json["vnics"][1]["latency"], nlohmann::json::array());
+  EXPECT_EQ(json["vnics"][1]["loss"], null);
+  const nlohmann::json& off = json["vnics"][2];
+  EXPECT_EQ(
+      off["latency"][0]["interval"],
+      nlohmann::json({{"count", 0}, {"minimum_us", null}, {"mean_us", null}, {"median_us", null}, {"p95_us", null}, {"p99_us", null}}));
+  EXPECT_EQ(off["latency"][0]["five_minutes"], latencies(1, 250));
+  EXPECT_EQ(off["loss"]["rx"]["total"]["segments"], 0);
+  const nlohmann::json without = nlohmann::json::parse(render_json(snapshot_of(small_snapshot()), fixture_clock()));
+  EXPECT_EQ(without["performance"], null);
+  EXPECT_EQ(without["vnics"][0]["latency"], null);
+  EXPECT_EQ(without["vnics"][0]["loss"], null);
+}
 
 TEST(Json, ReadsBackWhatWentIn) {
   const nlohmann::json json = nlohmann::json::parse(render_json(snapshot_of(whole_content()), clock_at(kNow)));
