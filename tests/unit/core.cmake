@@ -5,6 +5,13 @@ vmtraffic_test(core_test
           collector_test.cpp sampler_test.cpp history_test.cpp log_test.cpp bounded_thread_test.cpp
   LIBRARIES vmtraffic_core)
 vmtraffic_test(capture_test SOURCES capture_intake_test.cpp latency_window_test.cpp tcp_connection_test.cpp LIBRARIES vmtraffic_core)
+# Connections of real guests, and tshark's opinion of the same.
+add_executable(tcp_dump tcp_dump.cpp)
+target_link_libraries(tcp_dump PRIVATE vmtraffic_core)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME capture.oracle COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/tcp_oracle_test.py
+  $<TARGET_FILE:tcp_dump> ${PROJECT_SOURCE_DIR}/tests/data/capture)
+set_tests_properties(capture.oracle PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
 vmtraffic_test(replay_test SOURCES replay_test.cpp LIBRARIES vmtraffic_core)
 
 # A later version of the schema, to prove that this reader reads its files.
