@@ -93,6 +93,11 @@ void CaptureIntake::set_inventory(const Inventory& inventory, std::span<const st
   if (!gone) return;
   // Whoever gets the number next must not inherit them.
   peers_.remove_if([this](const PeerKey& key, const PeerLatency&) { return performance_of(key.vnic) == nullptr; });
+  flows_.for_each_value([this](Flow& flow) {
+    for (std::uint32_t& vnic : flow.vnic) {
+      if (performance_of(vnic) == nullptr) vnic = kNoVnic;
+    }
+  });
 }
 
 // ---- a packet's way
@@ -101,6 +106,7 @@ void CaptureIntake::take(const CapturedPacket& captured, Nanoseconds now) {
   ++counts_.packets;
   counts_.octets += captured.wire_length;
   walltime_ = captured.walltime;
+  taken_ = now;
   Passing p(captured);
   format_.ether_type = captured.ether_type == 0 ? std::nullopt : std::optional(captured.ether_type);
   decode_packet(captured.octets, captured.wire_length, format_, p.packet);
@@ -113,7 +119,11 @@ void CaptureIntake::take(const CapturedPacket& captured, Nanoseconds now) {
   ++volume.frames;
   flow.last = now;
   const Frame& frame = *p.frame;
-  if (frame.ethernet) flow.mac[p.from] = frame.ethernet->src;
+  if (frame.ethernet) {
+    flow.mac[p.from] = frame.ethernet->src;
+    // Whoever has not answered yet is known by where it was sent to.
+    if (MacAddress& to = flow.mac[other_end(p.from)]; to == MacAddress{}) to = frame.ethernet->dst;
+  }
   if (flow.vnic[0] == kNoVnic && flow.vnic[1] == kNoVnic) return;
   if (frame.tcp) {
     tcp(p, flow);
@@ -381,7 +391,7 @@ void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
 // Whether something of the flow has yet to be known; what is overdue is counted. `all`: nobody waits any longer.
 bool CaptureIntake::waits(Flow& flow, Nanoseconds now, bool all) {
   if (auto* connection = std::get_if<TcpConnection>(&flow.state)) {
-    const Nanoseconds when = all ? std::numeric_limits<Nanoseconds>::max() : walltime_;
+    const Nanoseconds when = all ? std::numeric_limits<Nanoseconds>::max() : walltime_ + (now - taken_);
     for (const std::uint8_t end : kEnds) {
       const std::uint32_t lost = connection->settle(end, when);
       if (lost > 0) each_loss(flow, end, [lost](LossCounts& sent) { sent.lost_after += lost; });
@@ -398,7 +408,7 @@ bool CaptureIntake::waits(Flow& flow, Nanoseconds now, bool all) {
   bool waiting = false;
   for (Questions::Asked& asked : questions->asked) {
     if (asked.time == 0) continue;
-    if (!all && walltime_ - asked.time < options_.unanswered) {
+    if (!all && walltime_ + (now - taken_) - asked.time < options_.unanswered) {
       waiting = true;
       continue;
     }

@@ -149,7 +149,7 @@ class CaptureIntake {
   double kept_share_{1};
   Nanoseconds aged_{0};
   Nanoseconds recent_since_{0};
-  Nanoseconds walltime_{0};  // of the last packet
+  Nanoseconds walltime_{0}, taken_{0};  // of the last packet, by the two clocks
   struct Counts {
     std::uint64_t packets{0}, octets{0}, malformed{0}, truncated{0}, flows_idle{0}, round_trips{0};
   } counts_;

@@ -173,7 +173,7 @@ TEST_F(CaptureIntakeTest, AMirrorPortTellsOfBothEndsByTheirMacs) {
 
 // Tenants overlap: the same addresses and ports in two VLANs are two flows.
 TEST_F(CaptureIntakeTest, VlansStayApart) {
-  for (const std::uint16_t vlan : {5, 6}) {
+  for (const std::uint16_t vlan : {std::uint16_t{5}, std::uint16_t{6}}) {
     vlan_ = vlan;
     sent(tcp(kA, kFar, 40000, 443, 100, 0, kTcpAck, 10));
   }
@@ -202,12 +202,14 @@ TEST_F(CaptureIntakeTest, InsideATunnelOnAMirrorPort) {
 }
 
 TEST_F(CaptureIntakeTest, Ipv6AndFragments) {
-  pass(ethernet(0x86DD, ipv6(6, wire_test::tcp({}, {.src = 40000, .dst = 80, .seq = 0, .ack = 0, .flags = kTcpSyn})), kMacOfA, kRouter), kTapA,
-       Heading::kIn);
+  pass(ethernet(0x86DD, ipv6(6, wire_test::tcp({}, {.src = 40000, .dst = 80, .seq = 0, .ack = 0, .flags = kTcpSyn})), kMacOfA, kRouter),
+       kTapA, Heading::kIn);
   now_ += 5 * kMs;
-  pass(ethernet(0x86DD, ipv6(6, wire_test::tcp({}, {.src = 80, .dst = 40000, .seq = 0, .ack = 1, .flags = kTcpSyn | kTcpAck}), {.src = 2, .dst = 1}),
-                kRouter, kMacOfA),
-       kTapA, Heading::kOut);
+  pass(
+      ethernet(0x86DD,
+               ipv6(6, wire_test::tcp({}, {.src = 80, .dst = 40000, .seq = 0, .ack = 1, .flags = kTcpSyn | kTcpAck}), {.src = 2, .dst = 1}),
+               kRouter, kMacOfA),
+      kTapA, Heading::kOut);
   sent(ipv4(17, wire_test::udp(1000, 2000, Bytes().fill(8)), {.src = kA, .dst = kFar, .fragment = 0x2000}));
   sent(ipv4(17, Bytes().fill(100), {.src = kA, .dst = kFar, .fragment = 0x0002}));
   tick();
@@ -325,7 +327,8 @@ TEST_F(CaptureIntakeTest, RubbishIsCountedAndForgiven) {
   for (int i = 0; i < 20'000; ++i) {
     Bytes frame = ethernet(i % 2 == 0 ? 0x0800 : 0x86DD, {}, kMacOfA, kRouter);
     for (std::size_t n = random() % 90; n > 0; --n) frame.u8(i % 3 == 0 && n % 7 == 0 ? 0x45 : random() & 0xFF);
-    pass(frame, kTapA, random() % 2 == 0 ? Heading::kIn : Heading::kOut, random() % 3 == 0 ? random() % 70'000 : 0);
+    pass(frame, kTapA, random() % 2 == 0 ? Heading::kIn : Heading::kOut,
+         random() % 3 == 0 ? static_cast<std::uint32_t>(random() % 70'000) : 0);
   }
   pass({}, kTapA, Heading::kIn);
   tick();

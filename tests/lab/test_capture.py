@@ -1,0 +1,241 @@
+"""The capture probe on the taps of real VMs, with a network of known delay and loss between them.
+
+The forwarder counts what it drops and holds back; the guests' kernels count what they send again; the host's kernel counts each tap. What the
+probe says is compared with all three.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from flows import Sums, health, kernel_sums, snapshot, soon
+from lab import Nic, net, run, wait_for
+from line import Line
+from pair import MS, Pair
+
+ALL = "[capture]\nall = true\nwindow = 10\n"
+NOISE_MS = 0.3
+ATTEMPTS = 3  # on a busy machine software-emulated guests wake later in one phase than in another
+
+
+@pytest.fixture(scope="module")
+def pair(libvirt):
+    pair = Pair(libvirt, "cp", 33)
+    pair.serve("small", 1)
+    pair.serve("large", 256)
+    yield pair
+    pair.stop()
+
+
+@pytest.fixture
+def begin(libvirt):
+    """begin(): a collector that captures, from nothing on. Its figures are those of what follows."""
+    lines = []
+
+    def begin(extra: str = ALL, **options: object) -> Line:
+        line = Line(libvirt, interval_s=1.0, extra=extra)
+        (line.runtime / "snapshot").unlink(missing_ok=True)
+        lines.append(line)
+        line.start_collector(**options)
+        wait_for(lambda: (line.runtime / "snapshot").exists(), 10, "a snapshot", line.collector.log)
+        return line
+    yield begin
+    for line in lines:
+        line.stop()
+
+
+def capturing(line: Line, *vms) -> Line:
+    """Waits until the probe captures at the taps of these VMs."""
+    def is_ready() -> bool:
+        probe = health(line, "capture")
+        return probe["state"] == "up" and probe["counters"]["links"] >= len(vms)
+    wait_for(is_ready, 15, "the probe to capture", line.collector.log, interval=0.1)
+    time.sleep(0.5)  # the filter follows within 200 ms
+    return line
+
+
+def vnic(line: Line, vm) -> dict:
+    return next(row for row in snapshot(line)["vnics"] if row["mac"] == vm.nics[0].mac)
+
+
+def latencies(line: Line, vm) -> dict:
+    """{kind: statistics over five minutes} of the VM as a whole."""
+    return {row["kind"]: row["five_minutes"] for row in vnic(line, vm)["latency"] if not row["service"] and not row["peer"]}
+
+
+def losses(line: Line, vm, way: str) -> dict:
+    loss = vnic(line, vm)["loss"]
+    return loss[way]["total"] if loss else {}
+
+
+def medians(begin, pair: Pair, family: str, delay_ms: float) -> dict[str, float]:
+    """The client's median round trips in milliseconds, {guest_rtt:, network_rtt:}, while the way to the server takes so much longer."""
+    pair.network.set("both", delay_ns=5 * MS)
+    pair.network.set("ab", delay_ns=int((5 + delay_ms) * MS))
+    line = capturing(begin(), pair.client, pair.server)
+    pair.fetch("small", family, times=30)
+    time.sleep(2.5)
+    measured = latencies(line, pair.client)
+    line.stop()
+    pair.network.reset()
+    assert measured["network_rtt"]["count"] >= 60 and measured["guest_rtt"]["count"] >= 60
+    return {kind: measured[kind]["median_us"] / 1000 for kind in ("guest_rtt", "network_rtt")}
+
+
+@pytest.mark.parametrize("family, timestamps, delays", [("ipv4", 1, (1, 10, 100)), ("ipv4", 0, (10,)), ("ipv6", 1, (10,))])
+def test_an_added_delay_shows_on_its_side_alone(begin, pair, family, timestamps, delays):
+    for vm in (pair.client, pair.server):
+        vm.run(f"echo {timestamps} > /proc/sys/net/ipv4/tcp_timestamps")
+    tried = {}
+    try:
+        for delay in delays:
+            for _ in range(ATTEMPTS):
+                without, with_it = medians(begin, pair, family, 0), medians(begin, pair, family, delay)
+                rise = {kind: with_it[kind] - without[kind] for kind in without}
+                tried.setdefault(delay, []).append((without, with_it))
+                if abs(rise["network_rtt"] - delay) <= max(0.05 * delay, NOISE_MS) and abs(rise["guest_rtt"]) <= NOISE_MS:
+                    break
+            else:
+                pytest.fail(f"The rise is another one each time: {tried[delay]}")
+    finally:
+        for vm in (pair.client, pair.server):
+            vm.run("echo 1 > /proc/sys/net/ipv4/tcp_timestamps")
+
+
+@pytest.mark.parametrize("loss", [0.001, 0.01, 0.05])
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_losses_are_on_the_side_where_they_happened(begin, pair, family, loss):
+    line = capturing(begin(), pair.client, pair.server)
+    network = pair.network
+    network.set("both", delay_ns=2 * MS)
+    network.set("ba", loss=loss, loss_of="data", seed=7)
+    before, sent_again = network.settled_counts(), pair.server.protocol_counters()["Tcp.RetransSegs"]
+    pair.fetch("large", family, times=20 if loss < 0.01 else 4)
+    counted = network.settled_counts(quiet_s=1) - before
+    sent_again = pair.server.protocol_counters()["Tcp.RetransSegs"] - sent_again
+    network.reset()
+    dropped = counted.ba.dropped_data_segments
+    time.sleep(2)  # beyond which nobody reports a duplicate any more
+    server = soon(lambda: {k: losses(line, pair.server, "tx").get(k) for k in ("lost_before", "lost_after")},
+                  {"lost_before": 0, "lost_after": dropped})
+    client = losses(line, pair.client, "rx")
+    of_server = losses(line, pair.server, "tx")
+    # The server's tap saw each copy: those that were lost, and those that were sent for nothing (probes, timeouts).
+    assert server["lost_before"] == 0
+    assert server["lost_after"] + of_server["spurious"] == sent_again
+    assert dropped <= server["lost_after"] <= dropped + (sent_again - dropped), "a copy that nobody reports to have had is taken for lost"
+    # The client's tap saw what was left. The end of a burst is missed by nobody there: what comes again is the first that it sees of it.
+    assert client["lost_after"] == 0
+    assert dropped - max(2, dropped // 10) <= client["lost_before"] + client["reordered"] <= dropped
+    assert client["reordered"] <= max(1, dropped // 10)
+    assert client["segments"] == counted.ba.passed_data_segments
+    for row in (losses(line, pair.server, "rx"), losses(line, pair.client, "tx")):
+        assert row["lost_before"] + row["lost_after"] <= 1, "the other way lost nothing"
+    assert client["unseen"] == of_server["unseen"] == 0
+
+
+def test_reordering_is_not_called_loss(begin, pair):
+    line = capturing(begin(), pair.client, pair.server)
+    pair.network.set("both", delay_ns=5 * MS)
+    pair.network.set("ba", reorder_every=20, reorder_by=1)
+    before = pair.network.settled_counts()
+    pair.fetch("large", times=4)
+    counted = pair.network.settled_counts(quiet_s=1) - before
+    pair.network.reset()
+    time.sleep(3)
+    client = losses(line, pair.client, "rx")
+    assert counted.ba.reordered >= 20
+    assert (client["reordered"], client["lost_before"], client["lost_after"]) == (counted.ba.reordered, 0, 0)
+
+
+def test_a_slow_application_is_slow_in_its_responses_alone(begin, pair):
+    pair.server.run("mkdir -p /www/cgi-bin && printf '#!/bin/sh\\nsleep 0.3\\nprintf \"Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nslow\"\\n' "
+                    "> /www/cgi-bin/slow && chmod +x /www/cgi-bin/slow")
+    line = capturing(begin(), pair.client, pair.server)
+    for _ in range(8):
+        assert pair.client.run(f"wget -q -O - http://{pair.addresses['ipv4']}/cgi-bin/slow", timeout=30).strip() == "slow"
+    time.sleep(2.5)
+    server, client = latencies(line, pair.server), latencies(line, pair.client)
+    assert server["served"]["count"] == client["asked"]["count"] == 8
+    assert 300 <= server["served"]["median_us"] / 1000 <= 600
+    assert server["guest_rtt"]["median_us"] / 1000 < 50
+    assert client["asked"]["median_us"] >= server["served"]["median_us"] * 0.97
+    service = [row for row in vnic(line, pair.server)["latency"] if row["service"] == "tcp/80"]
+    assert [row["five_minutes"]["count"] for row in service] == [8]
+
+
+def test_volumes_equal_the_kernels(begin, pair):
+    line = capturing(begin(), pair.client, pair.server)
+    before = [kernel_sums(vm) for vm in (pair.client, pair.server)]
+    pair.fetch("large", times=3)
+    pair.client.run(f"ping -c 3 -i 0.2 {pair.addresses['ipv4']}")
+
+    def captured() -> list[Sums]:
+        out = []
+        for vm in (pair.client, pair.server):
+            flows = vnic(line, vm)["flows"]
+            out.append(Sums(*(int(flows[way]["total"][what]) for way in ("rx", "tx") for what in ("packets", "octets"))) if flows else Sums())
+        return out
+    exact = [kernel_sums(vm) - earlier for vm, earlier in zip((pair.client, pair.server), before)]
+    assert soon(captured, exact) == exact
+    assert min(min(sums) for sums in exact) > 100
+    counters = health(line, "capture")["counters"]
+    assert (counters["ring_dropped"], counters["packets_elsewhere"], counters["packets_malformed"]) == (0, 0, 0)
+    assert all(vnic(line, vm)["flows"]["rx_by"] == "tap" for vm in (pair.client, pair.server))
+
+
+def test_a_vm_that_starts_later_and_one_that_is_not_selected(libvirt, begin, pair):
+    line = capturing(begin('[capture]\nvms = ["^late", "^cp-1$"]\nwindow = 10\n'), pair.client)
+    late = libvirt.vm("late-1", [Nic("bridge", pair.network.bridges[0], ip="10.33.0.9/24")]).start()
+    try:
+        late.wait_up()
+        capturing(line, pair.client, late)
+        late.fetch(pair.addresses["ipv4"], times=1)
+        wait_for(lambda: "guest_rtt" in latencies(line, late), 10, "the new VM's round trips")
+        assert vnic(line, pair.server)["latency"] == [] and vnic(line, pair.server)["loss"] is None
+        before = health(line, "capture")["counters"]["links"]
+    finally:
+        late.remove()
+    wait_for(lambda: health(line, "capture")["counters"]["links"] == before - 1, 10, "its link to be let go")
+    assert health(line, "capture")["state"] == "up"
+
+
+def test_a_mirror_port(begin, libvirt, pair):
+    bridge = pair.network.bridges[0]
+    libvirt.net.veth("mir0", "mir1", bridge)
+    run("ip", "link", "set", bridge, "type", "bridge", "ageing_time", "0")  # it learns nothing, so each port gets everything
+    run("ip", "link", "set", "mir1", "up")
+    try:
+        line = begin('[capture]\nports = ["mir1", "mir9"]\nwindow = 10\n')
+        wait_for(lambda: health(line, "capture")["state"] == "degraded", 10, "the port that is missing to be named")
+        assert health(line, "capture")["message"] == "there is no link mir9 (capture.ports)"
+        time.sleep(1)
+        pair.fetch("large", times=2)
+        wait_for(lambda: "network_rtt" in latencies(line, pair.client), 10, "round trips from the mirror port")
+        flows = vnic(line, pair.client)["flows"]
+        assert flows["rx_by"] == "outer_mac"
+        run("ip", "link", "set", "mir1", "down")
+        wait_for(lambda: "is down" in health(line, "capture")["message"], 10, "the port that is down to be named")
+    finally:
+        run("ip", "link", "del", "mir0")
+        run("ip", "link", "set", bridge, "type", "bridge", "ageing_time", str(100 * net.BRIDGE_AGEING_S))
+
+
+def test_without_the_right_to_capture_the_others_run(begin, pair):
+    line = begin(user="vmtraffic")
+    wait_for(lambda: health(line, "capture")["state"] == "down", 10, "the probe to be down")
+    message = health(line, "capture")["message"]
+    assert "CAP_NET_RAW" in message and message.count(". ") == 0, message
+    assert soon(lambda: {p["state"] for p in snapshot(line)["health"] if p["name"] not in ("capture", "libvirt qemu:///system")}, {"up"}) == {"up"}
+    assert line.collector.log_text().count("CAP_NET_RAW") == 1, "said once"
+
+
+def test_the_right_to_capture_is_enough(libvirt, begin, pair):
+    line = begin()
+    line.stop()
+    line.collector = libvirt.process("vmtraffic-collect", [
+        "setpriv", "--reuid=vmtraffic", "--regid=vmtraffic", "--init-groups", "--inh-caps=-all,+net_raw", "--bounding-set=-all,+net_raw",
+        "--ambient-caps=-all,+net_raw", str(line.programs / "vmtraffic-collect"), "--config", str(line.config)])
+    wait_for(lambda: health(line, "capture")["state"] == "up", 15, "the probe to capture", line.collector.log)
