@@ -79,6 +79,14 @@ const RowKeys& View::rows(RowSet set) const {
       return model_.hosts ? model_.hosts->host_rows : kNone;
     case RowSet::kHostVnics:
       return model_.hosts ? model_.hosts->vnic_rows : kNone;
+    case RowSet::kVnicLatencies:
+      return rows().vnic_latencies;
+    case RowSet::kServiceLatencies:
+      return rows().service_latencies;
+    case RowSet::kPeerLatencies:
+      return rows().peer_latencies;
+    case RowSet::kLosses:
+      return rows().losses;
     case RowSet::kScalars:
       break;
   }

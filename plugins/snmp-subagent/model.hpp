@@ -51,7 +51,11 @@ enum class RowSet {
   kDrops,
   kAgents,
   kHosts,
-  kHostVnics
+  kHostVnics,
+  kVnicLatencies,
+  kServiceLatencies,
+  kPeerLatencies,
+  kLosses
 };
 
 // One snapshot's rows, in the order of their indexes.
@@ -61,6 +65,7 @@ struct Rows {
 
   RowKeys domains, vnics, probes, probe_counters;
   RowKeys protocols, services, conversations, drops, agents;
+  RowKeys vnic_latencies, service_latencies, peer_latencies, losses;
   std::vector<std::pair<std::size_t, std::size_t>> counters;  // a row of probe_counters, as (probe, counter) of the snapshot
   Indexes indexes;
   std::vector<std::uint32_t> machines;  // of each vNIC: the index of its domain
@@ -69,6 +74,7 @@ struct Rows {
   void add_vnics(const Snapshot& snapshot);
   void add_probes(const Snapshot& snapshot);
   void add_flows(const Snapshot& snapshot);
+  void add_performance(const Snapshot& snapshot);
 };
 
 // The longest name of a reason in an index; a longer one is fitted to it.

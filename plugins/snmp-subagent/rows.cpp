@@ -22,8 +22,12 @@ Rows::Rows(const Snapshot& snapshot, Indexes numbers) : indexes(std::move(number
   add_vnics(snapshot);
   add_probes(snapshot);
   add_flows(snapshot);
+  add_performance(snapshot);
   for (std::size_t i = 0; i < snapshot.agent_count(); ++i) agents.add({indexes.agents[i]}, i);
-  for (RowKeys* keys : {&domains, &vnics, &probes, &probe_counters, &protocols, &services, &conversations, &drops, &agents}) keys->sort();
+  for (RowKeys* keys : {&domains, &vnics, &probes, &probe_counters, &protocols, &services, &conversations, &drops, &agents, &vnic_latencies,
+                        &service_latencies, &peer_latencies, &losses}) {
+    keys->sort();
+  }
 }
 
 void Rows::add_vnics(const Snapshot& snapshot) {
@@ -73,6 +77,34 @@ void Rows::add_flows(const Snapshot& snapshot) {
     Oid key{row.vnic ? machines[*row.vnic] : 0, row.vnic ? indexes.vnics[*row.vnic] : 0, number_of(row.direction)};
     append(key, row.reason.empty() ? "unknown" : fitted(printable(row.reason), kDropReasonLimit));
     drops.add(key, i);
+  }
+}
+
+// What the MIB has no place for is left out: a service of another kind than served, a peer of one that is no round trip.
+void Rows::add_performance(const Snapshot& snapshot) {
+  struct Peers {
+    std::optional<IpAddress> last;
+    SubId count{0};
+  };
+  std::vector<Peers> peers(snapshot.vnic_count());
+  for (std::size_t i = 0; i < snapshot.latency_count(); ++i) {
+    const LatencyRow row = snapshot.latency(i);
+    const SubId machine = machines[row.vnic], vnic = indexes.vnics[row.vnic], kind = static_cast<SubId>(row.kind) + 1;
+    if (row.service && row.peer) continue;
+    if (row.service) {
+      if (row.kind == LatencyKind::kServed) service_latencies.add({machine, vnic, row.service->protocol, row.service->port}, i);
+    } else if (row.peer) {
+      if (row.kind != LatencyKind::kGuestRtt && row.kind != LatencyKind::kNetworkRtt) continue;
+      Peers& known = peers[row.vnic];
+      if (known.last != row.peer) ++known.count;  // its other side has the same rank
+      known.last = row.peer;
+      peer_latencies.add({machine, vnic, kind, known.count}, i);
+    } else {
+      vnic_latencies.add({machine, vnic, kind}, i);
+    }
+  }
+  for (std::size_t v = 0; v < snapshot.vnic_count(); ++v) {
+    if (snapshot.loss(v)) losses.add({machines[v], indexes.vnics[v]}, v);
   }
 }
 

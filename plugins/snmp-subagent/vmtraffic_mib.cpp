@@ -192,7 +192,7 @@ std::span<const Table> vmtraffic_mib() {
         {{1, 3, 1}, RowSet::kProbes, kProbeTable},
         {{1, 4, 1}, RowSet::kProbeCounters, kProbeCounterTable},
     };
-    for (const std::span<const Table> more : {flow_tables(), agent_tables(), host_tables()})
+    for (const std::span<const Table> more : {flow_tables(), agent_tables(), host_tables(), performance_tables()})
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }();

@@ -12,7 +12,7 @@ constexpr Nanoseconds kOtherTrouble = 30 * kSecond;   // between complaints that
 constexpr Nanoseconds kSameTrouble = 3600 * kSecond;  // between equal ones
 constexpr Nanoseconds kHolderInterval = 2 * kSecond;  // /proc/locks can be long on a host with many machines
 
-constexpr unsigned kParts = kPartInventory | kPartNumbers | kPartHealth | kPartFlows | kPartAgents;
+constexpr unsigned kParts = kPartInventory | kPartNumbers | kPartHealth | kPartFlows | kPartAgents | kPartPerformance;
 
 constexpr Complaint::Words kOwn{"no rows are served until then", "the snapshot is fresh again"};
 constexpr Complaint::Words kOthers{"rows of other hosts are missing until then", "what is known of other hosts can be read again"};
