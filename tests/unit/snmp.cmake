@@ -1,6 +1,6 @@
 vmtraffic_test(snmp_test
-  SOURCES snmp_tables_test.cpp snmp_flow_tables_test.cpp snmp_host_tables_test.cpp snmp_options_test.cpp snmp_index_store_test.cpp
-          snmp_watcher_test.cpp snmp_mib_test.cpp
+  SOURCES snmp_tables_test.cpp snmp_flow_tables_test.cpp snmp_host_tables_test.cpp snmp_performance_tables_test.cpp snmp_options_test.cpp
+          snmp_index_store_test.cpp snmp_watcher_test.cpp snmp_mib_test.cpp
   LIBRARIES vmtraffic_snmp_tables)
 set(vmtraffic_mib ${PROJECT_SOURCE_DIR}/plugins/snmp-subagent/VMTRAFFIC-MIB.txt)
 target_compile_definitions(snmp_test PRIVATE VMTRAFFIC_MIB="${vmtraffic_mib}")

@@ -157,6 +157,23 @@ class MasterTest(unittest.TestCase):
                     for vm in (1, 2, 3) for vnic in (1, 2) for metric, column in enumerate(columns)]
         self.assertEqual(rows, expected)
 
+    def test_latencies_and_losses(self):
+        self.serve("--domains", "2", "--vnics", "2", "--interval", "3600", "--capture")
+        vnics = [(vm, vnic, 2 * (vm - 1) + vnic) for vm in (1, 2) for vnic in (1, 2)]  # with its place
+        columns = {".1.15.1.13": [(f".{kind}", "Gauge32: {place}") for kind in range(1, 8)],
+                   ".1.16.1.12": [(".6.443", "Gauge32: {place}")],
+                   ".1.17.1.3": [(".2.1", 'Hex-STRING: C0 00 02 01 ')],
+                   ".1.18.1.17": [("", "Counter64: {place}000")]}
+        for column, cells in columns.items():
+            expected = [(f"{TRAFFIC}{column}.{vm}.{vnic}{more}", value.format(place=place)) for vm, vnic, place in vnics for more, value in cells]
+            for tool in ("snmpwalk", "snmpbulkwalk"):
+                self.assertEqual(self.snmp(tool, TRAFFIC + column), expected)
+            self.assertEqual(self.snmp("snmpget", *(oid for oid, _ in expected)), expected)
+        walked = [oid_key(oid) for oid, _ in self.snmp("snmpwalk", TRAFFIC)]
+        self.assertEqual(walked, sorted(walked))
+        tables = {key[len(oid_key(TRAFFIC)) + 1] for key in walked}
+        self.assertEqual(tables & {14, 15, 16, 17, 18}, {14, 15, 16, 17, 18})
+
     def test_absent_values_are_absent_instances(self):
         self.serve("--domains", "2", "--down", "--interval", "3600")
         self.assertEqual(self.value(OCTETS + ".1.1"), "No Such Instance currently exists at this OID")

@@ -92,6 +92,14 @@ TEST_F(SnmpWatcher, StaleMissingAndDamaged) {
   EXPECT_EQ(log.back(), "the snapshot is fresh again");
 }
 
+TEST_F(SnmpWatcher, LatenciesAndLosses) {
+  SnapshotContent content = small_snapshot();
+  content.performance.emplace().latencies.resize(1);
+  publish(content);
+  Watcher one = watcher();
+  EXPECT_EQ(one.look()->snapshot->latency_count(), 1U);
+}
+
 TEST_F(SnmpWatcher, FlowsAgentsAndOtherHosts) {
   publish(snapshot_with_flows());
   Watcher one = watcher();
