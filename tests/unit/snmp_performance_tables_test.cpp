@@ -313,7 +313,7 @@ TEST(SnmpPerformanceTables, RowsThatTheMibHasNoPlaceFor) {
   SnapshotContent content = small_snapshot();
   content.performance.emplace().latencies = {
       with_service(latency(0, kAsked, 1, 1), 6, 80),                            // a service that it asks
-      with_service(with_peer(latency(0, kServed, 1, 1), "192.0.2.1"), 6, 443),  // one with one peer
+      with_service(with_peer(latency(0, kServed, 1, 1), "192.0.2.1"), 6, 444),  // one with one peer
       with_service(latency(0, kServed, 1, 1), 6, 443),
       with_peer(latency(0, kDns, 1, 1), "192.0.2.2"),  // a peer of no round trip
       with_peer(latency(0, kGuestRtt, 1, 1), "192.0.2.3"),
