@@ -6,12 +6,13 @@
 
 #include "core/text.hpp"
 #include "plugins/collectd/flow_values.hpp"
+#include "plugins/collectd/latency_values.hpp"
 
 namespace vmtraffic::collectd {
 namespace {
 
 constexpr std::size_t kBatchDomains = 32;
-constexpr std::size_t kBatchDomainsWithFlows = 8;  // each makes several times as many lists
+constexpr std::size_t kBatchDomainsWithMore = 8;  // flows and latencies make several times as many lists
 
 struct Reason {
   std::string kind;  // what does not change from one look to the next
@@ -73,9 +74,10 @@ void Feed::deliver(const std::shared_ptr<const Snapshot>& snapshot, const Sink& 
                                    stamp.time == info.sampled_walltime ? "with the new time" : "without a gap and drift to the new time")});
   }
   const FlowIndex flows = settings_.mapping.flows && settings_.mapping.interfaces ? FlowIndex(*snapshot) : FlowIndex();
-  const std::size_t batch = flows.empty() ? kBatchDomains : kBatchDomainsWithFlows;
+  const LatencyIndex latencies = settings_.mapping.latency && settings_.mapping.interfaces ? LatencyIndex(*snapshot) : LatencyIndex();
+  const std::size_t batch = flows.empty() && latencies.empty() ? kBatchDomains : kBatchDomainsWithMore;
   for (std::size_t first = 0; first < snapshot->domain_count(); first += batch) {
-    sink(to_values({*snapshot, names, flows}, settings_.mapping, stamp.time, first, batch));
+    sink(to_values({*snapshot, names, flows, latencies}, settings_.mapping, stamp.time, first, batch));
   }
   if (settings_.persistent_notification) {
     out.notifications = state_notifications(*snapshot, names, settings_.mapping, stamp.time);

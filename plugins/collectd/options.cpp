@@ -237,6 +237,8 @@ void read_flow_top(Reading& r) {
 
 void read_flow_addresses(Reading& r) { read_flag(r, r.options.mapping.flow_addresses); }
 
+void read_latency(Reading& r) { read_flag(r, r.options.mapping.latency); }
+
 void read_hosts(Reading& r) {
   const auto words = read_words(r.item);
   const auto keyword = std::find_if(words.begin(), words.end(), [](const std::string& word) {
@@ -277,6 +279,7 @@ constexpr std::array kOptions{
     Option{"Flows", read_flows},
     Option{"FlowTop", read_flow_top},
     Option{"FlowAddresses", read_flow_addresses},
+    Option{"Latency", read_latency},
     Option{"Hosts", read_hosts},
     Option{"RefreshInterval", read_refresh_interval},
     Option{"Instances", read_instances},

@@ -22,8 +22,10 @@ constexpr cdtime_t kPollInterval = cdtime_t{1} << 29U;  // half a second
 constexpr std::chrono::milliseconds kBetweenBatches{1};
 
 unsigned needed_parts(const Mapping& mapping) {
-  const unsigned parts = kPartInventory | kPartTags | kPartNumbers | kPartEvents;
-  return mapping.flows && mapping.interfaces ? parts | kPartFlows : parts;
+  unsigned parts = kPartInventory | kPartTags | kPartNumbers | kPartEvents;
+  if (mapping.interfaces && mapping.flows) parts |= kPartFlows;
+  if (mapping.interfaces && mapping.latency) parts |= kPartPerformance;
+  return parts;
 }
 
 Feed::Settings feed_settings(const Options& options, const Config& config) {

@@ -8,6 +8,7 @@
 
 #include "core/text.hpp"
 #include "plugins/collectd/flow_values.hpp"
+#include "plugins/collectd/latency_values.hpp"
 
 namespace vmtraffic::collectd {
 namespace {
@@ -41,9 +42,11 @@ std::optional<Value> derive(const std::optional<std::uint64_t>& total) {
 class Builder {
  public:
   Builder(const Source& source, const Mapping& mapping, Nanoseconds time)
-      : snapshot_(source.snapshot), info_(source.snapshot.info()), mapping_(mapping), flows_{source.snapshot,  source.names,
-                                                                                             mapping.naming,   source.flows,
-                                                                                             mapping.flow_top, mapping.flow_addresses} {
+      : snapshot_(source.snapshot),
+        info_(source.snapshot.info()),
+        mapping_(mapping),
+        flows_{source.snapshot, source.names, mapping.naming, source.flows, mapping.flow_top, mapping.flow_addresses},
+        latencies_(source.latencies) {
     prototype_.plugin = mapping.naming.plugin;
     prototype_.interval = info_.interval;
     prototype_.time = time;
@@ -76,7 +79,7 @@ class Builder {
     for (std::size_t i = 0; i < vnics.size(); ++i) {
       const VnicRow& vnic = vnics[i];
       if (!mapping_.selection.takes_interface(domain.name, interface_names(vnic))) continue;
-      if (vnic.held && flows_.index.empty()) continue;
+      if (vnic.held && flows_.index.empty() && latencies_.empty()) continue;
       Metadata metadata = of_domain;
       add(metadata, "mac", vnic.key.mac.text());
       add(metadata, "tap", vnic.tap);
@@ -87,6 +90,7 @@ class Builder {
       // No news is no value: collectd would make a rate of zero of it, and a jump of the next.
       if (!vnic.held) add_counters(vnic, instances[i]);
       add_flow_values(flows_, vnic.index, instances[i], prototype_, lists_);
+      add_latency_values(snapshot_, latencies_, vnic.index, instances[i], prototype_, lists_);
     }
   }
 
@@ -127,6 +131,7 @@ class Builder {
   const SnapshotInfo info_;
   const Mapping& mapping_;
   const FlowContext flows_;
+  const LatencyIndex& latencies_;
   ValueList prototype_;
   std::vector<ValueList> lists_;
 };
@@ -172,7 +177,8 @@ std::vector<ValueList> to_values(const Source& source, const Mapping& mapping, N
 
 std::vector<ValueList> to_values(const Snapshot& snapshot, const DomainNames& names, const Mapping& mapping, Nanoseconds time) {
   const FlowIndex flows = mapping.flows ? FlowIndex(snapshot) : FlowIndex();
-  return to_values({snapshot, names, flows}, mapping, time, 0, snapshot.domain_count());
+  const LatencyIndex latencies = mapping.latency ? LatencyIndex(snapshot) : LatencyIndex();
+  return to_values({snapshot, names, flows, latencies}, mapping, time, 0, snapshot.domain_count());
 }
 
 }  // namespace vmtraffic::collectd

@@ -4,7 +4,7 @@
 //   if_octets, if_packets, if_errors, if_dropped   per vNIC: rx, tx, the guest's directions
 //   if_rx_octets, …                                where only one direction is known
 //   domain_state                                   per domain, on request: state, reason
-// and what packet samples say of a vNIC, see flow_values.hpp.
+// and what packet samples say of a vNIC, see flow_values.hpp, and what a capture measures, see latency_values.hpp.
 // virt's virt_cpu_total is not sent: CPU times cost libvirtd most of what virt costs, so they are read seldom (ADR 0005).
 // What the snapshot does not know is left out.
 #pragma once
@@ -48,15 +48,18 @@ struct Mapping {
   bool flows{true};            // Flows: what packet samples say, where there are some
   std::size_t flow_top{5};     // FlowTop: peers, and services, of a vNIC
   bool flow_addresses{false};  // FlowAddresses: peers that are neither VMs nor named networks too
+  bool latency{true};          // Latency: what a capture measures, where there is one
 };
 
 class FlowIndex;
+class LatencyIndex;
 
 // What stays the same over a snapshot's batches.
 struct Source {
   const Snapshot& snapshot;
   const DomainNames& names;
   const FlowIndex& flows;
+  const LatencyIndex& latencies;
 };
 
 // With `time`, ns since 1970, as the sample's time. Of the domains from `first` on, at most `count`: a thousand domains make some megabytes

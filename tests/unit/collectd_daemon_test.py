@@ -177,7 +177,7 @@ class Values(unittest.TestCase):
     def sequence_of(self, published, time_s):
         return min(published, key=lambda s: abs(published[s] / 1e9 - float(time_s)))
 
-    def test_packet_samples_and_another_host(self):
+    def test_packet_samples_latencies_and_another_host(self):
         world = World(self)
         world.publish(1.0, "flows")
         world.start('Domain "web"\nInterfaceDevice "web:vnet1"\nFlowAddresses true')
@@ -192,7 +192,9 @@ class Values(unittest.TestCase):
                      for what in ("sampled", "protocol:tcp", "service:tcp:443", "address:192.0.2.9", "network:back\\x2fup", peer)}
         constant = {"gauge-%s:coverage_rx": 1.25, "gauge-%s:coverage_tx": 0.5, "gauge-%s:error_rx": 0, "gauge-%s:error_tx": 0,
                     "latency-%s:rtt": 0.0015, "latency-%s:rtt_variance": 0.0005, "latency-%s:rtt_min": 0.001,
-                    "percent-%s:tcp_lossy": 25, "percent-%s:tcp_retransmitting": 0}
+                    "percent-%s:tcp_lossy": 25, "percent-%s:tcp_retransmitting": 0,
+                    "ping-%s:network": 1.25, "ping-%s:network-p95": 2.5, "latency-%s:dns": 0.25, "latency-%s:dns-p95": 0.25,
+                    "ping_droprate-%s:guest": 0, "ping_droprate-%s:network": 0.25}
         per_snapshot = {"derive-%s:samples_rx": 10, "derive-%s:samples_tx": 10, "if_tx_dropped-%s:drop:no\\x2froute": 1}
         exact = {f"web/vmtraffic{host}/{type_}-{mac}" for host in ("", "-hv-2") for type_ in self.COUNTERS}
         self.assertEqual(set(files), estimates | exact | {f"web/vmtraffic/{name % mac}" for name in (*constant, *per_snapshot)})

@@ -89,15 +89,21 @@ TEST_F(FeedTest, ManyDomainsGoOutInBatchesAndAll) {
   for (std::uint8_t n = 1; n <= 100; ++n) domains.push_back(make_domain(n, "vm" + std::to_string(n), {make_vnic(n, "")}));
   SnapshotContent content = make_content(domains);
   const Mapping mapping;
-  for (const std::size_t lists : {400U, 1000U}) {
+  for (const std::size_t lists : {400U, 600U, 1200U}) {
     const auto snapshot = make_snapshot(content);
     TestFeed feed = make_feed();
     const auto values = feed.poll(snapshot).values;
     EXPECT_EQ(values.size(), lists);
     EXPECT_EQ(values, to_values(*snapshot, name_domains(*snapshot, mapping.naming), mapping, content_.header.sampled_walltime));
-    VnicFlowSums sampled;
-    sampled.rx_by = sampled.tx_by = AttributedBy::kPort;
-    content.flows.emplace().vnics.assign(100, sampled);
+    if (content.performance) {
+      VnicFlowSums sampled;
+      sampled.rx_by = sampled.tx_by = AttributedBy::kPort;
+      content.flows.emplace().vnics.assign(100, sampled);
+    }
+    VnicLoss seen;
+    seen.since = kSecond;
+    seen.rx_recent.segments = 1;
+    content.performance.emplace().losses.assign(100, seen);
   }
 }
 

@@ -86,13 +86,15 @@ TEST(Options, FlowsAndHosts) {
   EXPECT_TRUE(defaults.mapping.flows);
   EXPECT_EQ(defaults.mapping.flow_top, 5U);
   EXPECT_FALSE(defaults.mapping.flow_addresses);
+  EXPECT_TRUE(defaults.mapping.latency);
   EXPECT_EQ(defaults.hosts, (HostSelection{.all = true, .names = {}}));
-  const Read out = read({item("Flows", {false}), item("FlowTop", {0.0}), item("FlowAddresses", {true}), item("Hosts", {"hv-2 10.0.0.3"}),
-                         item("Hosts", {"hv-4", "hv-5"})});
+  const Read out = read({item("Flows", {false}), item("FlowTop", {0.0}), item("FlowAddresses", {true}), item("Latency", {false}),
+                         item("Hosts", {"hv-2 10.0.0.3"}), item("Hosts", {"hv-4", "hv-5"})});
   EXPECT_EQ(out.remarks, Remarks{});
   EXPECT_FALSE(out.options.mapping.flows);
   EXPECT_EQ(out.options.mapping.flow_top, 0U);
   EXPECT_TRUE(out.options.mapping.flow_addresses);
+  EXPECT_FALSE(out.options.mapping.latency);
   EXPECT_EQ(out.options.hosts, (HostSelection{.all = false, .names = {"hv-2", "10.0.0.3", "hv-4", "hv-5"}}));
   EXPECT_EQ(read({item("Hosts", {"hv-2"}), item("Hosts", {"Local"})}).options.hosts, (HostSelection{.all = false, .names = {}}));
   EXPECT_EQ(read({item("Hosts", {"hv-2"}), item("Hosts", {"all"})}).options.hosts, (HostSelection{.all = true, .names = {}}));
@@ -129,11 +131,12 @@ TEST(Options, FaultsNameThePlaceAndWhatWouldBeRight) {
   EXPECT_EQ(faults(item("HostnameFormt", {"name"})), Lines{at + R"(HostnameFormt "name": unknown option; HostnameFormat is meant?)"});
   EXPECT_EQ(
       faults(item("Fl\x1b[0m", {})),
-      Lines{at + "Fl\\x1b[0m: unknown option; known are ConfigFile, RuntimeDirectory, PluginName, Connection, Domain, InterfaceDevice, "
-                 "IgnoreSelected, HostnameFormat, PluginInstanceFormat, InterfaceFormat, HostnameMetadataNS, HostnameMetadataXPath, "
-                 "ReportNetworkInterfaces, ExtraStats, PersistentNotification, Flows, FlowTop, FlowAddresses, Hosts, RefreshInterval, "
-                 "Instances, BlockDevice, "
-                 "BlockDeviceFormat, BlockDeviceFormatBasename, ReportBlockDevices"});
+      Lines{at +
+            "Fl\\x1b[0m: unknown option; known are ConfigFile, RuntimeDirectory, PluginName, Connection, Domain, InterfaceDevice, "
+            "IgnoreSelected, HostnameFormat, PluginInstanceFormat, InterfaceFormat, HostnameMetadataNS, HostnameMetadataXPath, "
+            "ReportNetworkInterfaces, ExtraStats, PersistentNotification, Flows, FlowTop, FlowAddresses, Latency, Hosts, RefreshInterval, "
+            "Instances, BlockDevice, "
+            "BlockDeviceFormat, BlockDeviceFormatBasename, ReportBlockDevices"});
   EXPECT_EQ(faults({"Domain", {"x"}, true}), Lines{at + R"(Domain "x": is an option, not a block: write it on one line)"});
   EXPECT_EQ(faults(item("HostnameFormat", {"name", "nam"})),
             Lines{at + R"(HostnameFormat "name" "nam": "nam" is none of name, uuid, hostname, metadata)"});

@@ -1,8 +1,8 @@
 // collectd_publisher DIRECTORY SECONDS [flows]: holds the lease and publishes a snapshot every so many seconds until its standard input
 // ends, saying for each one "sequence wall-time-ns" on standard output. Stands for the collector in collectd_daemon_test.py, so every value
 // follows from the sequence s: the vNIC at place p (from 1) has totals s × 1000 × p + the metric's number, and event s says that the first
-// domain was started. With `flows` the first vNIC has packet samples too, s × 1000 packets each way of 100 octets received and 200 sent,
-// and there is another host, hv-2, with the same domains.
+// domain was started. With `flows` the first vNIC has packet samples too, s × 1000 packets each way of 100 octets received and 200
+// sent, and latencies and losses, always the same; and there is another host, hv-2, with the same domains.
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -81,18 +81,35 @@ FlowRows flows_of(std::uint64_t sequence) {
   return flows;
 }
 
+PerformanceRows performance_of() {
+  PerformanceRows performance;
+  performance.latencies = {{.interval = {.count = 3, .median_us = 1250, .p95_us = 2500},
+                            .five_minutes = {.count = 9},
+                            .vnic = 0,
+                            .kind = LatencyKind::kNetworkRtt},
+                           {.interval = {.count = 1, .median_us = 250'000, .p95_us = 250'000},
+                            .five_minutes = {.count = 1},
+                            .vnic = 0,
+                            .kind = LatencyKind::kDns}};
+  performance.losses.resize(6);
+  performance.losses[0] = {.since = 1, .rx = {}, .tx = {}, .rx_recent = {.segments = 3, .lost_before = 1}, .tx_recent = {}};
+  return performance;
+}
+
 Status publish_content(const std::string& directory, const SnapshotContent& content, std::uint64_t sequence) {
   const EncodedPart inventory = encode_inventory(content.inventory);
   const EncodedPart tags = encode_tags(content.inventory);
   const EncodedPart numbers = encode_numbers(content.numbers);
   const EncodedPart events = encode_events(content.events, sequence);
   const EncodedPart flows = encode_flows(content.flows.value_or(FlowRows{}));
+  const EncodedPart performance = encode_performance(content.performance.value_or(PerformanceRows{}));
   return publish(directory, {.header = content.header,
                              .inventory = &inventory,
                              .numbers = &numbers,
                              .events = &events,
                              .tags = &tags,
-                             .flows = content.flows ? &flows : nullptr});
+                             .flows = content.flows ? &flows : nullptr,
+                             .performance = content.performance ? &performance : nullptr});
 }
 
 // The index, and the one host that it lists.
@@ -104,6 +121,7 @@ Status publish_other(const std::string& directory, SnapshotContent content, std:
     if (const Status ready = prepare_runtime_directory(path); !ready.ok()) return ready;
   }
   content.flows.reset();
+  content.performance.reset();
   content.events.clear();
   if (const Status done = publish_content(host, content, 0); !done.ok()) return done;
   const EncodedPart index = encode_hosts({{.name = "hv-2", .address = address, .last = content.header.sampled_boottime}});
@@ -125,7 +143,10 @@ int run(const std::string& directory, double interval_s, bool with_flows) {
   pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   for (std::uint64_t sequence = 1;; ++sequence) {
     SnapshotContent content = content_of(sequence, interval_s, clock);
-    if (with_flows) content.flows = flows_of(sequence);
+    if (with_flows) {
+      content.flows = flows_of(sequence);
+      content.performance = performance_of();
+    }
     Status done = with_flows ? publish_other(directory, content, sequence) : Status(Done{});
     if (done.ok()) done = publish_content(directory, content, sequence);
     if (!done.ok()) {
