@@ -360,7 +360,7 @@ bool TcpConnection::fill_gap(Step& step, std::uint32_t begin, std::uint32_t end)
 
 std::uint32_t TcpConnection::settle(std::uint8_t end, Nanoseconds now) {
   Half& h = halves_[end];
-  if (h.again == 0 || now - h.again_at < kSettled) return 0;
+  if (h.again == 0 || now - h.again_at < kSettled || (opening_ && end == client_)) return 0;
   return std::exchange(h.again, 0);
 }
 

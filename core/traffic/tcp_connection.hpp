@@ -91,7 +91,8 @@ class TcpConnection {
  public:
   // `from`: which end sent it, 0 or 1, each always named alike. Events are added to what was cleared.
   void take(const TcpSegment& segment, std::uint8_t from, TcpGaps& gaps, TcpEvents& events);
-  // Segments of this end that were sent again and, for a second, not reported as duplicates: lost after the tap. Each is given once.
+  // Segments of this end that were sent again and, for a second, not reported as duplicates: lost after the tap. Each is given once. A SYN
+  // that nothing answers is no loss, however often it is sent: who knows whether somebody is there.
   std::uint32_t settle(std::uint8_t end, Nanoseconds now);
   bool unsettled() const { return halves_[0].again > 0 || halves_[1].again > 0; }
   void release(TcpGaps& gaps);  // before it goes
@@ -105,6 +106,7 @@ class TcpConnection {
   bool opening() const { return opening_; }
   // Nobody will.
   void give_up() {
+    if (opening_) halves_[client_].again = 0;
     opening_ = false;
     closed_ = true;
   }

@@ -239,6 +239,22 @@ TEST_F(TcpConnectionTest, ASynSentAgainSpoilsTheHandshake) {
   EXPECT_EQ(lost_after(kClient, 9000 * kMs), 1U);
 }
 
+TEST_F(TcpConnectionTest, ASynThatNobodyAnswersIsNotLost) {
+  for (const Nanoseconds when : {0 * kMs, 1000 * kMs, 3000 * kMs}) EXPECT_EQ(at(when, kClient, {.seq = 0, .flags = kTcpSyn}), Told{});
+  EXPECT_EQ(lost_after(kClient, 4500 * kMs), 0U) << "it may still be answered";
+  EXPECT_TRUE(connection_.opening());
+  connection_.give_up();
+  EXPECT_EQ(lost_after(kClient, 9000 * kMs), 0U);
+  EXPECT_FALSE(connection_.unsettled());
+}
+
+TEST_F(TcpConnectionTest, ASynThatIsAnsweredLateWasLost) {
+  for (const Nanoseconds when : {0 * kMs, 1000 * kMs, 3000 * kMs}) at(when, kClient, {.seq = 0, .flags = kTcpSyn});
+  EXPECT_EQ(lost_after(kClient, 4500 * kMs), 0U);
+  at(4600 * kMs, kServer, {.seq = 0, .ack = 1, .flags = kTcpSyn | kTcpAck});
+  EXPECT_EQ(lost_after(kClient, 4700 * kMs), 2U);
+}
+
 TEST_F(TcpConnectionTest, BegunBeforeTheCapture) {
   EXPECT_EQ(at(0, kClient, {.seq = 50'000, .ack = 90'000}), Told{});
   EXPECT_EQ(connection_.client(), kClient) << "the one that is not on the lower port";
