@@ -12,6 +12,9 @@
 //                seen before: lost after the tap
 //                not seen before, a gap: lost before the tap, unless it came too early for anybody to have missed it: reordered
 //   a gap that is acknowledged without being filled: the capture missed it.
+//
+// What a tap cannot tell: segments that are lost before it while nothing follows them leave no gap, so their second copy is taken for the
+// first. A copy that the network made counts as one that the sender made, as spurious where the receiver reports it.
 #pragma once
 
 #include <array>

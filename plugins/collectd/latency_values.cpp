@@ -28,7 +28,7 @@ constexpr std::array<LatencyType, kLatencyKindCount> kLatencyTypes{{
 std::optional<double> share(std::uint64_t lost, const LossRow& row) {
   const std::uint64_t sent = row.rx_recent.segments + row.tx_recent.segments + row.rx_recent.lost_before + row.tx_recent.lost_before;
   if (sent == 0) return std::nullopt;
-  // A loss is known a second after the segment, which may be of the period before.
+  // A loss is known a second after the segment, which may be of the period before; and a SYN or FIN that is lost is none with data.
   return std::min(1.0, static_cast<double>(lost) / static_cast<double>(sent));
 }
 
