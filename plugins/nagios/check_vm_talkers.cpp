@@ -6,6 +6,7 @@
 #include "plugins/nagios/quantity.hpp"
 #include "plugins/nagios/talkers_rows.hpp"
 #include "plugins/nagios/talkers_text.hpp"
+#include "plugins/nagios/vm_check.hpp"
 
 namespace vmtraffic::nagios {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 std::string no_samples(const std::optional<FlowsInfo>& flows, const SnapshotPlace& place) {
   if (!flows) return "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host";
   if (flows->samples == 0) {
-    if (const std::string trouble = sflow_trouble(place); !trouble.empty()) return fmt::format("nothing was sampled: {}", trouble);
+    if (const std::string trouble = probe_trouble(place, "sflow"); !trouble.empty()) return fmt::format("nothing was sampled: {}", trouble);
     return "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen, sflow.allow and sflow.agents "
            "in vmtraffic.toml take it";
   }
@@ -22,8 +23,8 @@ std::string no_samples(const std::optional<FlowsInfo>& flows, const SnapshotPlac
 }
 
 State state_of(const Talkers& talkers, const TalkersOptions& options) {
-  State state = talkers.worst;
-  if (!talkers.missing.empty()) state = worse(state, options.missing);
+  State state = talkers.counts.worst;
+  if (!talkers.vms.missing.empty()) state = worse(state, options.missing);
   // Something runs, and nothing tells with whom it talks.
   const std::size_t running = talkers.all.size() - talkers.not_running;
   if (running > 0 && (talkers.never_sampled == running || !talkers.recently_sampled)) state = worse(state, options.no_samples);
@@ -36,27 +37,24 @@ CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, cons
   const NamedNetworks networks = NamedNetworks::of(snapshot);
   const Talkers talkers = talkers_of(snapshot, info, networks, options, clock);
   CheckResult result;
-  if (!talkers.missing.empty()) {
-    result.text = talkers.missing.text(options.selection, talkers.names);
-    if (const std::string trouble = libvirt_trouble(place); !trouble.empty()) result.text += fmt::format("; {}", trouble);
-  }
+  if (!talkers.vms.missing.empty()) result.text = missing_text(talkers.vms.missing, options.selection, talkers.vms.names, place);
   const std::string_view separator = result.text.empty() ? "" : "; ";
   if (const std::string why = no_samples(flows, place); !why.empty()) {
-    result.state = talkers.missing.empty() ? options.no_samples : worse(options.missing, options.no_samples);
+    result.state = talkers.vms.missing.empty() ? options.no_samples : worse(options.missing, options.no_samples);
     result.text += fmt::format("{}{}", separator, why);
     return result;
   }
-  if (talkers.all.empty() && talkers.missing.empty()) return no_vms(place);
+  if (talkers.all.empty() && talkers.vms.missing.empty()) return no_vms(place);
 
   const TalkersText text(snapshot, info, options, talkers);
   result.state = state_of(talkers, options);
   if (!talkers.all.empty()) result.text += fmt::format("{}{}", separator, text.finding());
   const std::string where = place.elsewhere() ? text_name(place.host) : "this host";
-  if (const std::string strangers = options.rules.strangers(networks, talkers.names, where); !strangers.empty()) {
+  if (const std::string strangers = options.rules.strangers(networks, talkers.vms.names, where); !strangers.empty()) {
     result.state = worse(result.state, State::kUnknown);
     result.text = fmt::format("{}; {}", strangers, result.text);
   }
-  if (talkers.oldest_names) result.text += old_names(place, *talkers.oldest_names);
+  if (talkers.vms.oldest_names) result.text += old_names(place, *talkers.vms.oldest_names);
   text.add_perfdata(result.perfdata);
   if (options.common.verbosity > 0) {
     result.long_text = text.details();
@@ -68,16 +66,7 @@ CheckResult judged(const Snapshot& snapshot, const TalkersOptions& options, cons
 }  // namespace
 
 Outcome check_vm_talkers(const TalkersOptions& options, const Clock& clock) {
-  const unsigned parts =
-      kPartInventory | kPartNumbers | kPartFlows | (options.selection.tags.empty() ? 0u : static_cast<unsigned>(kPartTags));
-  const auto result = [&]() -> CheckResult {
-    const Result<SnapshotPlace> place = place_of(options.common);
-    if (!place) return {.state = State::kUnknown, .text = place.error().text};
-    const Result<Snapshot> snapshot = fresh_snapshot(*place, parts, clock);
-    if (!snapshot) return {.state = State::kUnknown, .text = snapshot.error().text};
-    return judged(*snapshot, options, *place, clock);
-  }();
-  return {result.state, render(kTalkersCheck.service, result, options.common.max_output)};
+  return check_vms(kTalkersCheck, kPartNumbers | kPartFlows, options, clock, judged);
 }
 
 }  // namespace vmtraffic::nagios

@@ -7,25 +7,18 @@
 #include "plugins/nagios/fresh_snapshot.hpp"
 #include "plugins/nagios/traffic_rows.hpp"
 #include "plugins/nagios/traffic_text.hpp"
+#include "plugins/nagios/vm_check.hpp"
 
 namespace vmtraffic::nagios {
 namespace {
 
-// "120 VMs, 1 critical, 7 not running (1m)".
-std::string summary_of(const Tally& tally, const TrafficOptions& options) {
-  const std::string_view what = options.per_vnic ? "vNIC" : "VM";
-  std::string text = fmt::format("{} {}{}", tally.rows, what, tally.rows == 1 ? "" : "s");
-  const auto add = [&](std::size_t count, std::string_view of) {
-    if (count > 0) text += fmt::format(", {} {}", count, of);
-  };
-  add(tally.critical, "critical");
-  add(tally.warning, "warning");
-  add(tally.unknown, "unknown");
-  add(tally.not_running, "not running");
-  add(tally.no_rate_yet, "without a rate");
-  add(tally.no_speed, "without a known speed");
-  add(tally.no_vnic, "with no vNIC");
-  return text + fmt::format(" ({}{})", options.highest ? "highest interval, " : "", name_of(options.window));
+std::string summary(const Tally& tally, const TrafficOptions& options) {
+  return summary_of(options.per_vnic ? "vNIC" : "VM", tally.rows,
+                    {{tally.not_running, "not running"},
+                     {tally.no_rate_yet, "without a rate"},
+                     {tally.no_speed, "without a known speed"},
+                     {tally.no_vnic, "with no vNIC"}},
+                    fmt::format("{}{}", options.highest ? "highest interval, " : "", name_of(options.window)));
 }
 
 bool worth_naming(const Row& row) { return row.kind == RowKind::kMeasured || row.state != State::kOk; }
@@ -50,20 +43,9 @@ std::string list_of(const Rows& rows, const TrafficOptions& options, const Traff
   return list;
 }
 
-void add_counts(const Tally& tally, const TrafficOptions& options, std::vector<PerfValue>& perfdata) {
-  const std::string_view what = options.per_vnic ? "vnics" : "vms";
-  const auto add = [&](std::string_view suffix, std::size_t count) {
-    perfdata.push_back({.label = fmt::format("{}{}", what, suffix), .value = static_cast<std::uint64_t>(count), .min = 0});
-  };
-  add("", tally.rows);
-  add("_critical", tally.critical);
-  add("_warning", tally.warning);
-  add("_unknown", tally.unknown);
-}
-
 State state_of(const Rows& rows, const TrafficOptions& options) {
-  State state = rows.tally.worst;
-  if (!rows.missing.empty()) state = worse(state, options.missing);
+  State state = rows.tally.rows.worst;
+  if (!rows.vms.missing.empty()) state = worse(state, options.missing);
   // Something runs, and nothing has a rate: the check saw nothing that it could judge.
   if (rows.tally.measured == 0 && rows.tally.waiting() > 0) state = worse(state, options.no_rate);
   return state;
@@ -71,32 +53,32 @@ State state_of(const Rows& rows, const TrafficOptions& options) {
 
 std::string text_of(const Rows& rows, const TrafficOptions& options, const SnapshotPlace& place, const TrafficText& text) {
   std::string out;
-  if (!rows.missing.empty()) {
-    out = rows.missing.text(options.selection, rows.names);
-    if (const std::string trouble = libvirt_trouble(place); !trouble.empty()) out += fmt::format("; {}", trouble);
-    if (rows.tally.rows > 0) out += "; ";
+  if (!rows.vms.missing.empty()) {
+    out = missing_text(rows.vms.missing, options.selection, rows.vms.names, place);
+    if (rows.tally.rows.all > 0) out += "; ";
   }
-  if (rows.tally.rows == 1) {
+  if (rows.tally.rows.all == 1) {
     out += text.sentence(rows.shown.front(), true);
-  } else if (rows.tally.rows > 0) {
-    out += summary_of(rows.tally, options) + list_of(rows, options, text);
+  } else if (rows.tally.rows.all > 0) {
+    out += summary(rows.tally, options) + list_of(rows, options, text);
     // Where others have a speed, those without are counted and no more: that may be meant so.
     if (rows.tally.measured == 0 && !rows.no_speed.empty()) out += fmt::format("; {}", text.no_speed(rows.no_speed));
   }
-  if (rows.oldest_names) out += old_names(place, *rows.oldest_names);
+  if (rows.vms.oldest_names) out += old_names(place, *rows.vms.oldest_names);
   return out;
 }
 
 CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, const SnapshotPlace& place, const Clock& clock) {
   const Rows rows = traffic_rows(snapshot, options, clock);
-  if (rows.tally.rows == 0 && rows.missing.empty()) return no_vms(place);
-  const TrafficText text(snapshot, options, rows.names);
+  if (rows.tally.rows.all == 0 && rows.vms.missing.empty()) return no_vms(place);
+  const TrafficText text(snapshot, options, rows.vms.names);
   CheckResult result{.state = state_of(rows, options), .text = text_of(rows, options, place, text)};
 
   if (options.perfdata != PerfdataScope::kNone) {
-    if (rows.tally.rows + rows.missing.count() != 1) add_counts(rows.tally, options, result.perfdata);
+    if (rows.tally.rows.all + rows.vms.missing.count() != 1)
+      add_counts(options.per_vnic ? "vnics" : "vms", rows.tally.rows, result.perfdata);
     // A single one is always named.
-    const bool all = options.perfdata == PerfdataScope::kAll || rows.tally.rows == 1;
+    const bool all = options.perfdata == PerfdataScope::kAll || rows.tally.rows.all == 1;
     const std::size_t most = all ? rows.shown.size() : options.top;
     for (std::size_t i = 0; i < std::min(most, rows.shown.size()); ++i) text.add_perfdata(rows.shown[i], result.perfdata);
   }
@@ -110,16 +92,7 @@ CheckResult judged(const Snapshot& snapshot, const TrafficOptions& options, cons
 }  // namespace
 
 Outcome check_vm_traffic(const TrafficOptions& options, const Clock& clock) {
-  // Tags are a part of their own: what is not asked for need not be verified.
-  const unsigned parts = kPartInventory | kPartNumbers | (options.selection.tags.empty() ? 0u : static_cast<unsigned>(kPartTags));
-  const auto result = [&]() -> CheckResult {
-    const Result<SnapshotPlace> place = place_of(options.common);
-    if (!place) return {.state = State::kUnknown, .text = place.error().text};
-    const Result<Snapshot> snapshot = fresh_snapshot(*place, parts, clock);
-    if (!snapshot) return {.state = State::kUnknown, .text = snapshot.error().text};
-    return judged(*snapshot, options, *place, clock);
-  }();
-  return {result.state, render(kTrafficCheck.service, result, options.common.max_output)};
+  return check_vms(kTrafficCheck, kPartNumbers, options, clock, judged);
 }
 
 }  // namespace vmtraffic::nagios

@@ -119,10 +119,10 @@ std::string libvirt_trouble(const SnapshotPlace& place) {
   return any || place.elsewhere() ? trouble : "no libvirt connection is configured";
 }
 
-std::string sflow_trouble(const SnapshotPlace& place) {
+std::string probe_trouble(const SnapshotPlace& place, std::string_view probe) {
   const Result<Snapshot> snapshot = readable_snapshot(place, kPartHealth);
   if (!snapshot) return snapshot.error().text;
-  return probes(*snapshot, [](std::string_view name) { return name == "sflow"; }).trouble;
+  return probes(*snapshot, [&](std::string_view name) { return name == probe; }).trouble;
 }
 
 CheckResult no_vms(const SnapshotPlace& place) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "core/clock.hpp"
 #include "core/result.hpp"
@@ -41,8 +42,8 @@ std::string staleness(const Snapshot& snapshot, const SnapshotPlace& place, cons
 // Why libvirt's word cannot be taken for it that a VM is not there; empty when it can.
 std::string libvirt_trouble(const SnapshotPlace& place);
 
-// What keeps the collector from hearing sFlow agents, as it says itself; empty when nothing does.
-std::string sflow_trouble(const SnapshotPlace& place);
+// What keeps the probe of that name ("sflow", "capture") from its work, as it says itself; empty when nothing does.
+std::string probe_trouble(const SnapshotPlace& place, std::string_view probe);
 
 // What a snapshot without VMs is worth, and why.
 CheckResult no_vms(const SnapshotPlace& place);

@@ -42,6 +42,11 @@ void add_vm_selection(CommandLine& line, Selection& selection) {
       "KEY=VALUE", "VMs with this tag, e.g. nova.project=web; VALUE may be /PATTERN/. Several must all match");
 }
 
+void add_absence(CommandLine& line, State& missing, State& not_running) {
+  line.add_state("--missing", missing, "What a VM that should be there and is not is worth (default unknown)");
+  line.add_state("--not-running", not_running, "What a VM that does not run is worth (default ok)");
+}
+
 void add_host(CommandLine& line, CommonOptions& common) {
   line.add_text(
       "--host",

@@ -46,6 +46,9 @@ CommandLine::Take one_of(Value& target, const std::array<std::pair<std::string_v
 // --name, --regex, --uuid and --tag.
 void add_vm_selection(CommandLine& line, Selection& selection);
 
+// --missing and --not-running.
+void add_absence(CommandLine& line, State& missing, State& not_running);
+
 // --host: another host's snapshot instead of this one's.
 void add_host(CommandLine& line, CommonOptions& common);
 

@@ -66,8 +66,7 @@ void add_rules(CommandLine& line, TalkersOptions& options) {
 }
 
 void add_rest(CommandLine& line, TalkersOptions& options) {
-  line.add_state("--missing", options.missing, "What a VM that should be there and is not is worth (default unknown)");
-  line.add_state("--not-running", options.not_running, "What a VM that does not run is worth (default ok)");
+  add_absence(line, options.missing, options.not_running);
   line.add_state("--no-samples", options.no_samples,
                  "What it is worth when no VM asked for was ever sampled, none of the host lately, or nothing samples (default unknown)");
   line.add_count("--top", options.top, 0, 10'000, "Name at most this many peers in the text, the worst first (default 5)");

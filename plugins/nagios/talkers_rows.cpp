@@ -184,7 +184,7 @@ class TalkerBuilder {
 
 Talker make_talker(const Snapshot& snapshot, const FlowsInfo& flows, const NamedNetworks& networks, const DomainRow& domain,
                    const TalkersOptions& options) {
-  if (!is_active(domain.state)) return {.domain = domain.index, .kind = TalkerKind::kNotRunning, .state = options.not_running};
+  if (!is_active(domain.state)) return {.domain = domain.index, .kind = TalkerKind::kNotRunning};
   TalkerBuilder builder(snapshot, flows, networks, options);
   for (std::size_t vnic = domain.first_vnic; vnic < domain.first_vnic + domain.vnic_count; ++vnic) builder.add(vnic);
   return builder.finish(domain.index);
@@ -200,12 +200,9 @@ bool any_recently_sampled(const Snapshot& snapshot) {
 
 void count(Talkers& talkers) {
   for (const Talker& talker : talkers.all) {
-    talkers.critical += talker.state == State::kCritical;
-    talkers.warning += talker.state == State::kWarning;
-    talkers.unknown += talker.state == State::kUnknown;
+    talkers.counts.add(talker.state);
     talkers.not_running += talker.kind == TalkerKind::kNotRunning;
     talkers.never_sampled += talker.kind == TalkerKind::kNeverSampled;
-    talkers.worst = worse(talkers.worst, talker.state);
     talkers.recently_sampled = talkers.recently_sampled || talker.recently_sampled;
   }
 }
@@ -258,25 +255,13 @@ double Talk::largest() const {
 Talkers talkers_of(const Snapshot& snapshot, const FlowsInfo& flows, const NamedNetworks& networks, const TalkersOptions& options,
                    const Clock& clock) {
   Talkers talkers;
-  talkers.names.reserve(snapshot.domain_count());
-  const Nanoseconds now = clock.boottime();
-  const Nanoseconds interval = snapshot.info().interval;
-  talkers.missing = visit_domains(snapshot, options.selection, [&](const DomainRow& domain, bool selected) {
-    talkers.names.push_back(domain.name);
-    if (!selected) return;
-    Talker talker = make_talker(snapshot, flows, networks, domain, options);
-    const std::optional<Nanoseconds> age = domain.confirmed_boottime ? std::optional(now - *domain.confirmed_boottime) : std::nullopt;
-    if (age && names_are_old(*age, interval)) {
-      // That it does not run is what libvirt said, and that was long ago: it says nothing about now.
-      if (talker.kind == TalkerKind::kNotRunning) talker.state = worse(talker.state, State::kUnknown);
-      talkers.oldest_names = std::max(talkers.oldest_names.value_or(0), *age);
-    }
-    talkers.all.push_back(std::move(talker));
+  talkers.vms = visit_vms(snapshot, options.selection, clock, [&](const DomainRow& domain, bool old) {
+    talkers.all.push_back(make_talker(snapshot, flows, networks, domain, options));
+    Talker& talker = talkers.all.back();
+    if (talker.kind == TalkerKind::kNotRunning) talker.state = state_not_running(options.not_running, old);
+    return true;
   });
-  if (talkers.all.empty() && talkers.missing.empty() && options.selection.selects_anything()) {
-    talkers.missing.tags = absent_tags(snapshot, options.selection.tags);
-    talkers.missing.combination = talkers.missing.tags.empty();
-  }
+  if (talkers.all.empty()) explain_nothing(snapshot, options.selection, talkers.vms.missing);
   count(talkers);
   talkers.recently_sampled = talkers.recently_sampled || any_recently_sampled(snapshot);
   std::stable_sort(talkers.all.begin(), talkers.all.end(),

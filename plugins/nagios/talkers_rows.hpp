@@ -11,6 +11,7 @@
 
 #include "core/snapshot.hpp"
 #include "plugins/nagios/talkers_options.hpp"
+#include "plugins/nagios/vm_check.hpp"
 
 namespace vmtraffic::nagios {
 
@@ -90,12 +91,10 @@ struct Talker {
 
 struct Talkers {
   std::vector<Talker> all;  // of the selected VMs, the worst first, then those with the greatest peers
-  std::size_t critical{0}, warning{0}, unknown{0}, not_running{0}, never_sampled{0};
-  State worst{State::kOk};
+  StateCounts counts{};
+  std::size_t not_running{0}, never_sampled{0};
   bool recently_sampled{false};  // any VM of the host
-  Missing missing;
-  std::vector<std::string_view> names;        // of all domains, in the snapshot's order
-  std::optional<Nanoseconds> oldest_names{};  // as Rows::oldest_names
+  SelectedVms vms;
 };
 
 // `flows`, `networks`: the snapshot's.

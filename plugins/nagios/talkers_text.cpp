@@ -34,7 +34,7 @@ TalkersText::TalkersText(const Snapshot& snapshot, const FlowsInfo& flows, const
     : snapshot_(snapshot),
       options_(options),
       talkers_(talkers),
-      names_(talkers.names, names_asked(options)),
+      names_(talkers.vms.names, names_asked(options)),
       window_(human_duration(flows.covered_s)) {}
 
 std::string TalkersText::human(double value) const { return options_.share ? human_percent(value) : human_rate(value, options_.metric); }
@@ -107,18 +107,8 @@ std::vector<TalkersText::Entry> TalkersText::entries() const {
   return entries;
 }
 
-// "120 VMs, 1 critical, 7 not running (80 s)".
 std::string TalkersText::summary() const {
-  std::string text = fmt::format("{} VM{}", talkers_.all.size(), plural(talkers_.all.size()));
-  const auto add = [&](std::size_t count, std::string_view of) {
-    if (count > 0) text += fmt::format(", {} {}", count, of);
-  };
-  add(talkers_.critical, "critical");
-  add(talkers_.warning, "warning");
-  add(talkers_.unknown, "unknown");
-  add(talkers_.not_running, "not running");
-  add(talkers_.never_sampled, "never sampled");
-  return text + fmt::format(" ({})", window_);
+  return summary_of("VM", talkers_.counts, {{talkers_.not_running, "not running"}, {talkers_.never_sampled, "never sampled"}}, window_);
 }
 
 std::string TalkersText::list() const {
@@ -188,15 +178,7 @@ void TalkersText::add_talker(const Talker& talker, std::vector<PerfValue>& perfd
 
 void TalkersText::add_perfdata(std::vector<PerfValue>& perfdata) const {
   if (options_.perfdata == PerfdataScope::kNone) return;
-  const auto add = [&](std::string_view label, std::size_t count) {
-    perfdata.push_back({.label = std::string(label), .value = static_cast<std::uint64_t>(count), .min = 0});
-  };
-  if (talkers_.all.size() + talkers_.missing.count() != 1) {
-    add("vms", talkers_.all.size());
-    add("vms_critical", talkers_.critical);
-    add("vms_warning", talkers_.warning);
-    add("vms_unknown", talkers_.unknown);
-  }
+  if (talkers_.all.size() + talkers_.vms.missing.count() != 1) add_counts("vms", talkers_.counts, perfdata);
   // A single one is always named.
   const bool all = options_.perfdata == PerfdataScope::kAll || talkers_.all.size() == 1;
   const std::size_t most = all ? talkers_.all.size() : options_.top;

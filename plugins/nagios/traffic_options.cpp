@@ -68,8 +68,7 @@ void add_measure(CommandLine& line, TrafficOptions& options) {
 void add_judgement(CommandLine& line, TrafficOptions& options) {
   line.add_range("-w,--warning", options.thresholds.warning, "Warning range for each rate");
   line.add_range("-c,--critical", options.thresholds.critical, "Critical range for each rate");
-  line.add_state("--missing", options.missing, "What a VM that should be there and is not is worth (default unknown)");
-  line.add_state("--not-running", options.not_running, "What a VM that does not run is worth (default ok)");
+  add_absence(line, options.missing, options.not_running);
   line.add_state("--no-rate", options.no_rate, "What a running VM without counters is worth (default unknown)");
 }
 

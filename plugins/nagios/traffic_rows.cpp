@@ -130,7 +130,6 @@ State judge(const Row& row, const TrafficOptions& options) {
     case RowKind::kNoCounters:
       return options.no_rate;
     case RowKind::kNotRunning:
-      return options.not_running;
     case RowKind::kNoRateYet:
     case RowKind::kNoLimit:
     case RowKind::kNoVnic:
@@ -155,17 +154,13 @@ class WorstRows {
   explicit WorstRows(std::size_t limit) : limit_(std::min(limit, kUnlimited)) {}
 
   void add(const Row& row) {
-    ++tally_.rows;
-    tally_.critical += row.state == State::kCritical;
-    tally_.warning += row.state == State::kWarning;
-    tally_.unknown += row.state == State::kUnknown;
+    tally_.rows.add(row.state);
     tally_.not_running += row.kind == RowKind::kNotRunning;
     tally_.measured += row.kind == RowKind::kMeasured;
     tally_.no_rate_yet += row.kind == RowKind::kNoRateYet;
     tally_.no_speed += row.kind == RowKind::kNoLimit;
     tally_.no_vnic += row.kind == RowKind::kNoVnic;
     if (row.kind == RowKind::kNoLimit && no_speed_.size() <= kMostListed) no_speed_.push_back(row);
-    tally_.worst = worse(tally_.worst, row.state);
     if (trimmed_ && !worse_row(row, rows_[limit_ - 1])) {
       largest_hidden_ = std::max(largest_hidden_, row.largest());
       return;
@@ -265,32 +260,20 @@ std::size_t rows_shown(const TrafficOptions& options) {
 
 Rows traffic_rows(const Snapshot& snapshot, const TrafficOptions& options, const Clock& clock) {
   Rows result;
-  result.names.reserve(snapshot.domain_count());
   WorstRows worst(rows_shown(options));
   VnicFilter filter(snapshot, options.selection.macs);
-  const Nanoseconds now = clock.boottime();
-  const Nanoseconds interval = snapshot.info().interval;
-
-  const auto visit = [&](const DomainRow& domain, bool selected) {
-    result.names.push_back(domain.name);
-    if (!selected) return;
-    const std::optional<Nanoseconds> age = domain.confirmed_boottime ? std::optional(now - *domain.confirmed_boottime) : std::nullopt;
-    const bool old = age && names_are_old(*age, interval);
+  result.vms = visit_vms(snapshot, options.selection, clock, [&](const DomainRow& domain, bool old) {
+    bool any = false;
     make_rows(snapshot, domain, options, filter, [&](Row row) {
-      row.state = judge(row, options);
-      // That it does not run is what libvirt said, and that was long ago: it says nothing about now.
-      if (old && row.kind == RowKind::kNotRunning) row.state = worse(row.state, State::kUnknown);
-      if (old) result.oldest_names = std::max(result.oldest_names.value_or(0), *age);
+      row.state = row.kind == RowKind::kNotRunning ? state_not_running(options.not_running, old) : judge(row, options);
       worst.add(row);
+      any = true;
     });
-  };
-  result.missing = visit_domains(snapshot, options.selection, visit);
-  filter.add_unseen(result.missing.macs);
+    return any;
+  });
+  filter.add_unseen(result.vms.missing.macs);
   worst.finish_into(result);
-  if (result.tally.rows == 0 && result.missing.empty() && options.selection.selects_anything()) {
-    result.missing.tags = absent_tags(snapshot, options.selection.tags);
-    result.missing.combination = result.missing.tags.empty();
-  }
+  if (result.tally.rows.all == 0) explain_nothing(snapshot, options.selection, result.vms.missing);
   return result;
 }
 

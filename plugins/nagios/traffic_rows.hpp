@@ -9,6 +9,7 @@
 
 #include "core/snapshot.hpp"
 #include "plugins/nagios/traffic_options.hpp"
+#include "plugins/nagios/vm_check.hpp"
 
 namespace vmtraffic::nagios {
 
@@ -36,9 +37,9 @@ struct Row {
 
 // What there is, whether it is shown or not.
 struct Tally {
-  std::size_t rows{0}, critical{0}, warning{0}, unknown{0}, not_running{0}, measured{0};
+  StateCounts rows{};
+  std::size_t not_running{0}, measured{0};
   std::size_t no_rate_yet{0}, no_speed{0}, no_vnic{0};  // the kinds that do not decide
-  State worst{State::kOk};
 
   std::size_t waiting() const { return no_rate_yet + no_speed + no_vnic; }
 };
@@ -48,10 +49,7 @@ struct Rows {
   double largest_hidden{-1};  // of the values of measured rows that are not in `shown`
   Tally tally;
   std::vector<Row> no_speed;  // the first of kNoLimit, as many as a list has names and one: they rank last, and are seldom in `shown`
-  Missing missing;
-  std::vector<std::string_view> names;  // of all domains, selected or not, in the snapshot's order
-  std::optional<Nanoseconds>
-      oldest_names{};  // how long ago libvirt confirmed the selected VM that it confirmed longest ago, when that is long
+  SelectedVms vms;
 };
 
 // How many rows can be asked for by name, text and perfdata together.
