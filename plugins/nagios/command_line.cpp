@@ -87,16 +87,16 @@ void CommandLine::add_texts(const std::string& flags, const Take& take, const st
       ->allow_extra_args(false);  // one value for each time it is given, whatever follows; and "[a,b]" is no list
 }
 
-void CommandLine::add_range(const std::string& flags, std::optional<Range>& target, const std::string& help) {
+void CommandLine::add_range(const std::string& flags, std::optional<Range>& target, const std::string& help, NumberParser number_parser) {
   add_text(
       flags,
-      [this, &target, flag = first_flag(flags)](const std::string& text) -> std::optional<std::string> {
-        const Result<Range> range = parse_range(text);
+      [this, &target, number_parser, flag = first_flag(flags)](const std::string& text) -> std::optional<std::string> {
+        const Result<Range> range = parse_range(text, number_parser);
         if (!range) {
           std::string number = text;
           std::erase(number, '%');
           // What is left is a range, so it can be shown as it is.
-          if (number == text || !parse_range(number)) return range.error().text;
+          if (number == text || !parse_range(number, number_parser)) return range.error().text;
           if (help_.percent_use.empty()) return fmt::format("leave out the %: {} {}", flag, number);
           return fmt::format("percent: use {} {} {}", help_.percent_use, flag, number);
         }

@@ -53,7 +53,7 @@ class CommandLine {
   CommandLine& operator=(const CommandLine&) = delete;
 
   // Options whose text becomes a value at once. The targets must outlive parse().
-  void add_range(const std::string& flags, std::optional<Range>& target, const std::string& help);
+  void add_range(const std::string& flags, std::optional<Range>& target, const std::string& help, NumberParser number = parse_number);
   void add_state(const std::string& flags, State& target, const std::string& help);
   void add_count(const std::string& flags, std::size_t& target, std::size_t least, std::size_t most, const std::string& help);
   void add_flag(const std::string& flags, bool& target, const std::string& help);

@@ -71,6 +71,26 @@ std::string human_rate(double per_second, Metric metric) {
 
 std::string human_percent(double percent) { return three_digits(percent) + " %"; }
 
+std::string human_milliseconds(double milliseconds) {
+  if (milliseconds >= 9999.5) return three_digits(milliseconds / 1000) + " s";
+  return fmt::format("{} ms", milliseconds < 0.9995 ? plain_number(milliseconds, 3) : three_digits(milliseconds));
+}
+
+std::string human_per_minute(double per_minute) { return three_digits(per_minute) + " a minute"; }
+
+std::optional<double> parse_milliseconds(std::string_view text) {
+  double factor = 1;
+  for (const auto& [unit, milliseconds] : {std::pair("us", 1e-3), std::pair("ms", 1.0), std::pair("s", 1e3)}) {
+    if (!text.ends_with(unit)) continue;
+    text.remove_suffix(std::string_view(unit).size());
+    factor = milliseconds;
+    break;
+  }
+  const std::optional<double> number = parse_number(text);
+  if (!number) return std::nullopt;
+  return *number * factor;
+}
+
 std::string human_duration(double seconds) {
   if (seconds < 180) return fmt::format("{:.0f} s", seconds);
   if (seconds < 180.0 * 60) return fmt::format("{:.0f} min", std::floor(seconds / 60));

@@ -25,6 +25,15 @@ std::string human_rate(double per_second, Metric metric);
 // "81.2 %".
 std::string human_percent(double percent);
 
+// "0.045 ms", "12.3 ms", "1234 ms", "12.3 s".
+std::string human_milliseconds(double milliseconds);
+
+// "3 a minute".
+std::string human_per_minute(double per_minute);
+
+// Milliseconds out of "250us", "20ms", "1.5s"; a number alone is milliseconds.
+std::optional<double> parse_milliseconds(std::string_view text);
+
 // "34 s", "12 min", "3 h", "2 days": whole numbers, rounded down past the first minutes.
 std::string human_duration(double seconds);
 

@@ -15,6 +15,8 @@ std::string_view text_of(Unit unit) {
   switch (unit) {
     case Unit::kSeconds:
       return "s";
+    case Unit::kMilliseconds:
+      return "ms";
     case Unit::kPercent:
       return "%";
     case Unit::kCount:

@@ -20,7 +20,7 @@ inline constexpr std::size_t kDefaultMaxOutput = 65'000;
 inline constexpr std::size_t kLeastMaxOutput = 200;
 
 // The units that perfdata knows and we need. Rates have none: there is no unit "per second", and Icinga drops what it does not know.
-enum class Unit { kNone, kSeconds, kPercent, kCount };
+enum class Unit { kNone, kSeconds, kMilliseconds, kPercent, kCount };
 
 struct PerfValue {
   std::string label;  // made with label_part()

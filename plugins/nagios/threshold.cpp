@@ -84,7 +84,7 @@ std::string Range::text() const {
   return text;
 }
 
-Result<Range> parse_range(std::string_view text) {
+Result<Range> parse_range(std::string_view text, NumberParser parse) {
   const std::string_view whole = text;
   Range range;
   if (text.starts_with('@')) {
@@ -100,12 +100,12 @@ Result<Range> parse_range(std::string_view text) {
   if (start == "~") {
     range.start = -kInfinity;
   } else if (!start.empty()) {
-    const std::optional<double> number = parse_number(start);
+    const std::optional<double> number = parse(start);
     if (!number) return wrong(whole, fmt::format("its start \"{}\" is no number", printable(start, "|\"")));
     range.start = *number;
   }
   if (!end.empty()) {
-    const std::optional<double> number = parse_number(end);
+    const std::optional<double> number = parse(end);
     if (!number && colon == std::string_view::npos) return wrong(whole, "it is no number");
     if (!number) return wrong(whole, fmt::format("its end \"{}\" is no number", printable(end, "|\"")));
     range.end = *number;

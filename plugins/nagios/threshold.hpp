@@ -4,8 +4,8 @@
 //   10:      alert below 10                   10:20   alert outside 10 to 20
 //   :10      the same as 10                   @10:20  alert inside 10 to 20, the ends included
 //
-// Ends belong to the range. One addition: a number may carry k, M, G or T (powers of 1,000), since rates have many digits.
-// This is the only place that knows the grammar.
+// Ends belong to the range. One addition: a number may carry k, M, G or T (powers of 1,000), since rates have many digits,
+// or be of a check's own unit. This is the only place that knows the grammar.
 #pragma once
 
 #include <limits>
@@ -28,17 +28,19 @@ struct Range {
   friend bool operator==(const Range&, const Range&) = default;
 };
 
+// How a range's numbers are written.
+using NumberParser = std::optional<double> (*)(std::string_view);
+// A decimal number such as "1.5", "-3", "10M": digits, perhaps a fraction, perhaps k, M, G or T. Nothing else: no blanks, exponents, hex.
+std::optional<double> parse_number(std::string_view text);
+
 // kInvalid with a sentence that says what is wrong with the range and what would be right.
-Result<Range> parse_range(std::string_view text);
+Result<Range> parse_range(std::string_view text, NumberParser parse = parse_number);
 
 struct Thresholds {
   std::optional<Range> warning, critical;
   State state(double value) const;  // kOk, kWarning or kCritical
   friend bool operator==(const Thresholds&, const Thresholds&) = default;
 };
-
-// A decimal number such as "1.5", "-3", "10M": digits, perhaps a fraction, perhaps k, M, G or T. Nothing else: no blanks, exponents, hex.
-std::optional<double> parse_number(std::string_view text);
 
 // The shortest decimal notation without an exponent, at most `decimals` of them: perfdata knows no exponents.
 std::string plain_number(double value, int decimals = 3);

@@ -9,6 +9,7 @@
 
 #include "core/snapshot/lease.hpp"
 #include "nagios_fixture.hpp"
+#include "plugins/nagios/check_vm_latency.hpp"
 #include "plugins/nagios/check_vm_talkers.hpp"
 #include "plugins/nagios/check_vm_traffic.hpp"
 #include "snapshot_fixture.hpp"
@@ -84,6 +85,14 @@ TEST_F(CheckOtherHost, Unknown) {
   std::filesystem::remove_all(hosts_directory(directory_));
   EXPECT_EQ(talkers({"--host", "hv-2"}),
             outcome(State::kUnknown, "VM_TALKERS UNKNOWN: no other host is known at DIR: no sFlow agent has described one\n"));
+}
+
+// Which no option of the other host's could change.
+TEST_F(CheckOtherHost, NothingIsCapturedThere) {
+  EXPECT_EQ(
+      run_check_vm_latency(with_directory({"--host", "hv-2", "-n", "web"}), vmtraffic::clock_at(kThen)),
+      outcome(State::kUnknown,
+              "VM_LATENCY UNKNOWN: of hv-2 no packets are captured, a collector captures those of its own host alone: check it there\n"));
 }
 
 TEST_F(CheckOtherHost, WithoutVms) {

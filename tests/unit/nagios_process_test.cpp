@@ -72,6 +72,10 @@ TEST_F(CheckProcess, UnknownIsThree) {
   EXPECT_EQ(run_program(CHECK_VM_TRAFFIC, {"-V"}).output, "check_vm_traffic (vmtraffic) " VMTRAFFIC_VERSION "\n");
   EXPECT_EQ(run_program(CHECK_VM_TALKERS, {"-V"}).output, "check_vm_talkers (vmtraffic) " VMTRAFFIC_VERSION "\n");
   EXPECT_EQ(run_program(CHECK_VM_TALKERS, with_directory({})).status, 3);
+  EXPECT_EQ(run_program(CHECK_VM_LATENCY, {"-V"}).output, "check_vm_latency (vmtraffic) " VMTRAFFIC_VERSION "\n");
+  EXPECT_EQ(run_program(CHECK_VM_LATENCY, with_directory({})).status, 3);
+  EXPECT_EQ(run_program(CHECK_VM_LOSS, {"-V"}).output, "check_vm_loss (vmtraffic) " VMTRAFFIC_VERSION "\n");
+  EXPECT_EQ(run_program(CHECK_VM_LOSS, with_directory({})).status, 3);
   EXPECT_EQ(run_program(CHECK_VM_COLLECTOR, {"-V"}).output, "check_vm_collector (vmtraffic) " VMTRAFFIC_VERSION "\n");
   EXPECT_EQ(run_program(CHECK_VM_COLLECTOR, with_directory({})).status, 3);
 }

@@ -48,6 +48,23 @@ TEST(RateOf, AbsentAndAbsurdStayAbsent) {
   }
 }
 
+TEST(Milliseconds, AsAPersonReadsThem) {
+  const std::vector<std::pair<double, std::string>> cases{
+      {0, "0 ms"},        {0.0004, "0 ms"},   {0.045, "0.045 ms"}, {0.3, "0.3 ms"},     {0.9994, "0.999 ms"}, {0.9996, "1 ms"},
+      {1.234, "1.23 ms"}, {45.67, "45.7 ms"}, {120, "120 ms"},     {9999.4, "9999 ms"}, {9999.6, "10 s"},     {123456, "123 s"}};
+  for (const auto& [value, text] : cases) EXPECT_EQ(human_milliseconds(value), text);
+  EXPECT_EQ(human_per_minute(1.5), "1.5 a minute");
+}
+
+TEST(Milliseconds, Units) {
+  EXPECT_EQ(parse_milliseconds("250"), 250);
+  EXPECT_EQ(parse_milliseconds("0.5ms"), 0.5);
+  EXPECT_EQ(parse_milliseconds("500us"), 0.5);
+  EXPECT_EQ(parse_milliseconds("1.5s"), 1500);
+  for (const char* wrong : {"", "ms", "s", "5m", "5 ms", "5mss", "5min", "-", "1e3s"})
+    EXPECT_EQ(parse_milliseconds(wrong), std::nullopt) << wrong;
+}
+
 TEST(ParseSpeed, Units) {
   EXPECT_EQ(parse_speed("1G"), 1e9);
   EXPECT_EQ(parse_speed("100M"), 1e8);

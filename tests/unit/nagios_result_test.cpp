@@ -34,6 +34,11 @@ TEST(Result, WholeOutput) {
                                                                     kSecond + " 'age'=1.25s;;;;30 'share'=0%\nfirst\nsecond\n");
 }
 
+TEST(Result, MillisecondsInPerfdata) {
+  EXPECT_EQ(text_of({.label = "rtt", .value = 0.045, .unit = Unit::kMilliseconds, .thresholds = {*parse_range("0.5"), {}}, .min = 0}),
+            "'rtt'=0.045ms;0.5;;0");
+}
+
 TEST(Result, WithoutPerfdata) {
   EXPECT_EQ(render("VM_TRAFFIC", {.state = State::kOk, .text = "fine"}, kDefaultMaxOutput), "VM_TRAFFIC OK: fine\n");
 }
