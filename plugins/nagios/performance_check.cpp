@@ -48,8 +48,8 @@ CheckResult judged_performance(const Snapshot& snapshot, const PerformanceOption
   const PerformanceText text(snapshot, options, measures, found);
   result.state = worse(result.state, found.counts.worst);
   if (!found.all.empty()) result.text = joined(result.text, text.finding());
-  // Without a single figure a guest's silence and the capture's own look alike.
-  if (found.running() > 0 && (found.measured == 0 || (found.not_captured > 0 && options.selection.selects_anything()))) {
+  // Where no figure rests on anything, the guests' silence and the capture's own look alike.
+  if (found.running() > 0 && (found.heard == 0 || (found.not_captured > 0 && options.selection.selects_anything()))) {
     if (const std::string trouble = probe_trouble(place, "capture"); !trouble.empty()) {
       result.state = worse(result.state, options.no_data);
       result.text = joined(result.text, trouble);

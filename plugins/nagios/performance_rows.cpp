@@ -51,6 +51,7 @@ VmPerformance vm_performance(const Snapshot& snapshot, const PerformanceOptions&
     found.not_captured += row.kind == PerformanceKind::kNotCaptured;
     found.unmeasured += row.kind == PerformanceKind::kUnmeasured;
     found.measured += row.kind == PerformanceKind::kMeasured;
+    found.heard += std::any_of(row.figures.begin(), row.figures.end(), [](const Figure& f) { return f.count > 0 || f.of > 0; });
     found.counts.add(row.state);
     found.all.push_back(std::move(row));
     return true;

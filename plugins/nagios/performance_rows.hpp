@@ -64,6 +64,7 @@ struct VmPerformance {
   std::vector<PerformanceRow> all;  // of the selected VMs, the worst first
   StateCounts counts{};
   std::size_t not_running{0}, not_captured{0}, unmeasured{0}, measured{0};
+  std::size_t heard{0};  // of those measured: with a figure that rests on something, as "no reset in 80 s" does not
   SelectedVms vms;
 
   std::size_t running() const { return all.size() - not_running; }

@@ -204,6 +204,19 @@ TEST_F(CheckVmLoss, WithoutData) {
   EXPECT_EQ(run({"--no-data", "ok"}, kNow + 92 * kSecond).state, State::kUnknown);  // stale
 }
 
+// Nobody reset anything, or nobody looked.
+TEST_F(CheckVmLoss, NoResetsWhileTheCaptureIsDown) {
+  ContentBuilder builder = lossy_vms();
+  builder.content.health.push_back({"capture", HealthState::kDown, "", 0, std::nullopt, {}});
+  write(builder);
+  const std::string text = "db1 guest side resets 0 a minute (0 times), network side resets 0 a minute (0 times) over 80 s";
+  EXPECT_EQ(run({"-n", "db1", "-m", "resets", "--perfdata", "none"}),
+            outcome(State::kUnknown, "VM_LOSS UNKNOWN: " + text + "; capture is down\n"));
+  builder.content.health.pop_back();
+  write(builder);
+  EXPECT_EQ(run({"-n", "db1", "-m", "resets", "--perfdata", "none"}), outcome(State::kOk, "VM_LOSS OK: " + text + "\n"));
+}
+
 // Losses that were found now of segments that were sent before; and a window that began a moment ago, or that no number is.
 TEST_F(CheckVmLoss, SharesAndRatesKeepToTheirBounds) {
   ContentBuilder builder = lossy_vms();
