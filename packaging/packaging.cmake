@@ -75,7 +75,7 @@ vmtraffic_package(common "VM traffic monitoring: what all parts share"
 vmtraffic_package(collectd "VM traffic monitoring: plugin for collectd"
   "Octets, packets, errors and drops of every vNIC of this host's virtual\nmachines, with no software in a guest." "${same}, collectd-core, ${loaded}" "collectd, ${wished}")
 vmtraffic_package(nagios "VM traffic monitoring: checks for Nagios, Icinga and NRPE"
-  "Checks of the rates of virtual machines and of the collector. One of the\ncollectors must run on the host." "${same}, passwd" "nagios-nrpe-server")
+  "Checks of the rates, peers, latencies and losses of virtual machines, and of\nthe collector. One of the collectors must run on the host." "${same}, passwd" "nagios-nrpe-server")
 vmtraffic_package(snmp "VM traffic monitoring: AgentX subagent for snmpd"
   "VM-MIB and VMTRAFFIC-MIB: the virtual machines of this host and the\ntraffic of each of their vNICs." "${same}, ${loaded}" "snmpd, ${wished}")
 vmtraffic_package(collect "VM traffic monitoring: the collector alone"
