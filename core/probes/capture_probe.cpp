@@ -18,7 +18,6 @@
 
 #include "core/probes/capture_filter.hpp"
 #include "core/probes/packet_ring.hpp"
-#include "core/snapshot/file_descriptor.hpp"
 #include "core/text.hpp"
 #include "core/traffic/flow_share.hpp"
 #include "core/traffic/performance_view.hpp"
@@ -60,10 +59,11 @@ struct PortState {
 PortState state_of(const std::string& name) {
   PortState out{.if_index = if_nametoindex(name.c_str())};
   if (out.if_index == 0) return out;
-  const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   ifreq request{};
   std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
-  out.up = socket && ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+  out.up = socket >= 0 && ioctl(socket, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+  if (socket >= 0) close(socket);
   return out;
 }
 
