@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -70,9 +71,8 @@ class Reader {
 void Reader::find_sender(const CapturedPacket& packet) {
   constexpr std::size_t kAddresses = 12;
   if (packet.ether_type != 0 || packet.octets.size() < kAddresses) return;
-  ByteReader r(packet.octets.subspan(6, 6));
   MacAddress mac;
-  for (std::uint8_t& octet : mac.octets) octet = r.u8();
+  std::memcpy(mac.octets.data(), packet.octets.data() + mac.octets.size(), mac.octets.size());
   const std::uint64_t number = mac.number();
   if (number == last_sender_) return;
   last_sender_ = number;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
-#include <tuple>
 
 namespace vmtraffic {
 namespace {
@@ -27,6 +26,13 @@ std::uint8_t other_end(std::uint8_t end) { return TcpConnection::other(end); }
 
 Direction way(bool sent) { return sent ? Direction::kTx : Direction::kRx; }
 
+// By numbers that any order would do for: only that both directions find the same.
+bool is_turned(const auto& key) {
+  if (key.high[0] != key.low[0]) return key.high[0] < key.low[0];
+  if (key.high[1] != key.low[1]) return key.high[1] < key.low[1];
+  return key.high_port < key.low_port;
+}
+
 IpAddress address_of(const IpAddress::Halves& halves, std::uint8_t version) {
   return {.version = version, .octets = std::bit_cast<std::array<std::uint8_t, 16>>(halves)};
 }
@@ -36,9 +42,9 @@ IpAddress address_of(const IpAddress::Halves& halves, std::uint8_t version) {
 std::uint64_t CaptureIntake::FlowKey::mixed() const {
   const std::uint64_t ports = std::uint64_t{low_port} << 48 | std::uint64_t{high_port} << 32 | std::uint64_t{vlan} << 16 |
                               std::uint64_t{protocol} << 8 | std::uint64_t{guest} << 4 | version;
-  std::uint64_t h = mix(ports * kOdd, low[0]);
-  h = mix(h, high[0]);
-  if (version == 6) h = mix(mix(h, low[1]), high[1]);
+  // Of IPv4 each address is half a word.
+  std::uint64_t h = mix(ports, low[0] + std::rotl(high[0], 32));
+  if (version == 6) h = mix(h, low[1] + std::rotl(high[1], 32));
   return mix(h, std::uint64_t{place} << 32 | vni);
 }
 
@@ -177,7 +183,7 @@ void CaptureIntake::find_flow(Passing& p, Nanoseconds now) {
   }
   FlowKey key = key_of(p);
   p.from = 0;
-  if (std::tie(key.high, key.high_port) < std::tie(key.low, key.low_port)) {
+  if (is_turned(key)) {
     std::swap(key.low, key.high);
     std::swap(key.low_port, key.high_port);
     p.from = 1;

@@ -178,7 +178,7 @@ def test_a_recording_sampled_anew_keeps_within_its_bounds(libvirt, vms, tables, 
     server = hosts[0].start("sf-server", sys.executable, "-c", SERVE)  # what two guests alone send would take too long
     wait_for(lambda: ":1F40 " in hosts[0].run("cat", "/proc/net/tcp").stdout, 10, "the server")
     client = hosts[1].start("sf-client", sys.executable, "-c", FETCH)
-    for mtu, fetches in ((256, 4), (576, 1), (1500, 1)):
+    for mtu, fetches in ((256, 5), (576, 1), (1500, 1)):
         two.run(f"ip link set eth0 mtu {mtu}")
         two.fetch(one.nics[0].address, times=fetches, timeout=120)
     assert (client.wait(60), server.wait(10)) == (0, 0)
