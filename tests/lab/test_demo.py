@@ -16,7 +16,7 @@ import pytest
 
 from lab import Lab, Nic, run, usual_signals, wait_for
 from line import BUILD
-from test_sandbox import assert_unchanged, world
+from test_sandbox import assert_unchanged, quiet_world
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "tools" / "demo"
@@ -85,7 +85,7 @@ def assert_figures(text: str, names: set[str]) -> None:
 
 
 def test_two_vms_of_its_own(host):
-    before, sums = world(), checksums()
+    before, sums = quiet_world(), checksums()
     text = demo("--seconds", "9")
     assert_figures(text, {"alice", "bob"})
     assert text.rstrip().endswith(LAST_WORDS)
@@ -94,7 +94,7 @@ def test_two_vms_of_its_own(host):
 
 
 def test_the_reader_goes(host):
-    before = world()
+    before = quiet_world()
     done = run("bash", "-o", "pipefail", "-c", f"{DEMO} --seconds 60 | grep -m 1 'NRPE says'", check=False, timeout=120,
                env=os.environ | {"VMTRAFFIC_BUILD": str(BUILD)})
     assert (done.returncode, done.stderr) == (141, "")
@@ -105,7 +105,7 @@ def test_the_vms_of_the_host(host):
     client, server = host
     server.run("dd if=/dev/zero of=/www/some bs=1024 count=64 2> /dev/null")
     client.run(f"(for i in $(seq 1000); do wget -q -O /dev/null http://{server.nics[0].address}/some; usleep 20000; done) > /dev/null 2>&1 &")
-    before, sums = world(), checksums()
+    before, sums = quiet_world(), checksums()
     assert_figures(demo("--host", "--seconds", "9"), {"host-vm1", "host-vm2"})
     assert_unchanged(before)
     assert checksums() == sums
@@ -113,7 +113,7 @@ def test_the_vms_of_the_host(host):
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_ended_from_outside(host, number, code):
-    before = world()
+    before = quiet_world()
     with subprocess.Popen([DEMO], stdout=subprocess.PIPE, text=True, env=os.environ | {"VMTRAFFIC_BUILD": str(BUILD)},
                           preexec_fn=usual_signals) as process:
         lines = iter(process.stdout.readline, "")

@@ -225,19 +225,20 @@ def test_guests_see_the_delay(pair, family):
 
     def shortest() -> float:
         """Of many, since what a busy machine adds to a guest's time is not the network's."""
-        seen = pair.client.ping_times(address, 30, interval_s=0.05)
-        assert len(seen) == 30
+        seen = pair.client.ping_times(address, 100, interval_s=0.02)
+        assert len(seen) == 100
         return min(seen)
 
     assert shortest() < 5
     # The delays are told from a delay: a guest that waits for milliseconds sleeps, and takes longer to hear than one that is answered at once.
-    pair.network.set("ab", delay_ns=5 * MS)
+    pair.network.set("ab", delay_ns=25 * MS)
     base = shortest()
-    for ab_ms, ba_ms, more_ms in ((15, 0, 10), (5, 10, 10), (105, 0, 100), (5, 100, 100)):
+    for ab_ms, ba_ms, more_ms in ((35, 0, 10), (25, 10, 10), (125, 0, 100), (25, 100, 100)):
         pair.network.set("ab", delay_ns=ab_ms * MS)
         pair.network.set("ba", delay_ns=ba_ms * MS)
         seen = shortest()
-        assert seen - base == pytest.approx(more_ms, rel=0.05)
+        # An emulated guest wakes up half a millisecond sooner or later; the forwarder's own times are tested above, without guests.
+        assert seen - base == pytest.approx(more_ms, rel=0.05, abs=1)
 
 
 @pytest.mark.parametrize("family", Pair.FAMILIES)
