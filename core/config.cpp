@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "core/network_name.hpp"
+#include "core/probes/capture_filter.hpp"
 #include "core/text.hpp"
 
 namespace vmtraffic {
@@ -24,6 +25,8 @@ constexpr std::size_t kMaxFileSize = std::size_t{1} << 20;
 
 // Open vSwitch refreshes its database every five seconds at best: reading faster would make zeros and bursts of a steady stream.
 constexpr double kLeastVhostUserInterval_s = 10;
+
+constexpr std::uint32_t kSnapshotWithServerNames = 1024;
 
 // Where a complaint points to, and the first complaint: one at a time is what an operator can mend.
 class Section {
@@ -150,6 +153,13 @@ class Section {
       const auto value = n.is_string() ? n.value<std::string>() : std::nullopt;
       return value && !value->empty() && value->find('\0') == std::string::npos ? value : std::nullopt;
     });
+  }
+
+  void filter(std::string_view key, std::string& out) {
+    text(key, out, "a filter as tcpdump has it");
+    if (error_) return;
+    if (const Status checked = check_expression(out); !checked)
+      say(*table_.get(key), key, fmt::format("is no filter: {}", checked.error().text));
   }
 
   void patterns(std::string_view key, std::vector<std::string>& out) {
@@ -327,8 +337,12 @@ void read_capture_section(Section capture, CaptureConfig& config) {
   capture.tags("tags", config.tags);
   capture.texts("ports", config.ports, "wants a list of links' names, such as [\"mirror0\"]");
   capture.integer("ring", config.ring_mib, 1, 64, "MiB");
-  capture.integer("snapshot", config.snapshot_octets, 64, 256, "octets of each packet");
-  capture.text("filter", config.filter, "a filter as tcpdump has it");
+  capture.flag("applications", config.applications);
+  capture.flag("server_names", config.server_names);
+  // A name stands behind the headers, some hundred octets on.
+  if (config.server_names) config.snapshot_octets = kSnapshotWithServerNames;
+  capture.integer("snapshot", config.snapshot_octets, 64, 2048, "octets of each packet");
+  capture.filter("filter", config.filter);
   capture.integer("cpu_percent", config.cpu_percent, 0, 100, "percent of one core, 0 for no limit");
   capture.integer("flows", config.flows, 1024, 1 << 24, "flows at once");
   capture.integer("conversations", config.conversations, 1024, 1 << 24, "conversations kept");
@@ -370,9 +384,12 @@ Result<Config> parse_config(std::string_view text, std::string_view origin) {
   const CaptureConfig& capture = config.capture;
   if (capture.enabled && !capture.all && capture.vms.empty() && capture.tags.empty() && capture.ports.empty())
     return Error{ErrorCode::kInvalid, fmt::format("{}: [capture] selects nothing: set all = true, or vms, tags or ports", where)};
+  if (capture.server_names && !capture.applications)
+    return Error{ErrorCode::kInvalid, fmt::format("{}: capture.server_names needs capture.applications = true, whose part it is", where)};
   if (config.libvirt.uris.empty() && !config.sflow.enabled) {
-    return Error{ErrorCode::kInvalid, fmt::format("{}: libvirt.uris is empty and {}: nothing would be watched", where,
-                                                  table.contains("sflow") ? "sflow.enabled is false" : "there is no [sflow]")};
+    return Error{ErrorCode::kInvalid, fmt::format("{}: libvirt.uris is empty and {}: {}", where,
+                                                  table.contains("sflow") ? "sflow.enabled is false" : "there is no [sflow]",
+                                                  capture.enabled ? "[capture] would know no VM" : "nothing would be watched")};
   }
   // The default, where samples are taken more seldom than that.
   config.libvirt.vhost_user_interval_s = std::max(config.libvirt.vhost_user_interval_s, config.interval_s);

@@ -28,6 +28,11 @@ std::string_view name_of(TrafficClass c) {
   return named(kNames, c);
 }
 
+std::string_view name_of(FlowSource source) {
+  static constexpr std::array<std::string_view, 4> kNames{"unknown", "sflow", "capture_scaled", "capture"};
+  return named(kNames, source);
+}
+
 std::string_view name_of(PeerKind kind) {
   static constexpr std::array<std::string_view, 4> kNames{"none", "vnic", "address", "network"};
   return named(kNames, kind);

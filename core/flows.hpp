@@ -22,6 +22,10 @@ enum class TrafficClass : std::uint8_t { kTcp, kUdp, kIcmp, kIcmpv6, kSctp, kEsp
 inline constexpr std::size_t kTrafficClassCount = 9;
 std::string_view name_of(TrafficClass c);  // "tcp", "udp", …, "other_ip", "arp", "other"
 
+// Whose word a row is; the higher the more exact.
+enum class FlowSource : std::uint8_t { kUnknown = 0, kSflow = 1, kCaptureScaled = 2, kCapture = 3 };
+std::string_view name_of(FlowSource source);  // "unknown", "sflow", "capture_scaled", "capture"
+
 // The other end of a conversation: a vNIC of this host, an address, or a network that the configuration names.
 enum class PeerKind : std::uint8_t { kNone = 0, kVnic = 1, kAddress = 2, kNetwork = 3 };
 std::string_view name_of(PeerKind kind);  // "none", "vnic", "address", "network"

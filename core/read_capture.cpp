@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "core/inventory_file.hpp"
@@ -22,6 +25,7 @@ namespace {
 
 constexpr Nanoseconds kForEver = std::numeric_limits<Nanoseconds>::max();
 constexpr std::size_t kMostSenders = 1024;  // that are taken for vNICs
+constexpr std::size_t kBatch = 64;
 
 CaptureIntakeOptions options_of(const CaptureConfig& config) {
   CaptureIntakeOptions options = capture_intake_options(config);
@@ -52,7 +56,10 @@ class Reader {
     set_inventory();
   }
 
+  void detect_applications(std::unique_ptr<ApplicationDetector> detector) { intake_.detect_applications(std::move(detector)); }
   void read(PacketFile& file);
+  // After read(): no packet was one of a vNIC's.
+  bool knows_none() const;
   std::vector<std::byte> snapshot(const PacketFile& file, const std::string& host);
 
  private:
@@ -90,21 +97,31 @@ void Reader::find_sender(const CapturedPacket& packet) {
 }
 
 void Reader::read(PacketFile& file) {
-  while (const CapturedPacket* packet = file.next_captured()) {
-    const Nanoseconds when = std::max<Nanoseconds>(packet->walltime, 1);  // 0 would say that nothing has begun
-    if (first_ == 0) {
-      first_ = now_ = when;
-      intake_.tick(now_, {});
+  std::array<CapturedPacket, kBatch> batch;
+  std::array<Nanoseconds, kBatch> times{};
+  while (const std::size_t count = file.next_captured(batch)) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const Nanoseconds when = std::max<Nanoseconds>(batch[i].walltime, 1);  // 0 would say that nothing has begun
+      if (first_ == 0) {
+        first_ = now_ = when;
+        intake_.tick(now_, {});
+      }
+      if (when < now_) ++backward_;
+      times[i] = now_ = std::max(now_, when);
+      // Before any of them is taken: whoever answers one of these is known when it is asked.
+      if (finds_senders_) find_sender(batch[i]);
     }
-    if (when < now_) ++backward_;
-    now_ = std::max(now_, when);
-    if (finds_senders_) find_sender(*packet);
-    intake_.take(*packet, now_);
+    intake_.take(std::span(batch).first(count), std::span(times).first(count));
   }
+  intake_.end(now_);
+}
+
+bool Reader::knows_none() const {
+  const FlowCounts& counts = intake_.ledger().counts();
+  return counts.packets > 0 && counts.unattributed_packets >= counts.packets;
 }
 
 std::vector<std::byte> Reader::snapshot(const PacketFile& file, const std::string& host) {
-  intake_.end(now_);
   intake_.tick(now_, {});
   const std::size_t rows = intake_.ledger().row_count();
   std::vector<VnicTotals> totals;
@@ -112,7 +129,7 @@ std::vector<std::byte> Reader::snapshot(const PacketFile& file, const std::strin
   const FlowLedger* const ledgers[] = {&intake_.ledger()};
   SnapshotContent content;
   content.header = {.host = host,
-                    .boot_id = "recording",
+                    .boot_id = kRecordingBootId,
                     .sequence = 1,
                     .sampled_boottime = now_,
                     .sampled_walltime = now_,
@@ -156,11 +173,21 @@ Result<Replay> read_capture(const Config& config, const CaptureReadOptions& opti
   auto file = PacketFile::open(options.recording);
   if (!file) return file.error();
   Reader reader(config, std::move(inventory));
+  if (const auto wanted = application_options(config.capture)) {
+    auto detector = ApplicationDetector::make(*wanted);
+    if (!detector) return detector.error();
+    reader.detect_applications(std::move(detector).value());
+  }
   reader.read(*file);
   if (file->packets() == 0) {
     if (file->fault()) return *file->fault();
     return Error{ErrorCode::kMissing, fmt::format("{} has no packet", printable(options.recording.string()))};
   }
+  if (options.inventory && reader.knows_none())
+    return Error{ErrorCode::kMissing,
+                 fmt::format("none of the {} packets of {} is one of a vNIC in {}: see its MAC addresses; without "
+                             "--inventory all that send are shown",
+                             file->packets(), printable(options.recording.string()), printable(options.inventory->string()))};
   return Replay{reader.snapshot(*file, options.recording.filename().string()), file->fault()};
 }
 

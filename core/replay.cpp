@@ -119,7 +119,7 @@ std::vector<std::byte> Reader::snapshot(const PacketFile& file, const std::strin
   SflowView view = sflow_view(intakes, totals_, now_, config_.sflow.top);
   SnapshotContent content;
   content.header = {.host = host,
-                    .boot_id = "recording",
+                    .boot_id = kRecordingBootId,
                     .sequence = 1,
                     .sampled_boottime = now_,
                     .sampled_walltime = now_,

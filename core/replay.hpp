@@ -15,6 +15,9 @@
 
 namespace vmtraffic {
 
+// What stands in a snapshot where the boot's identifier would, when it was made of a recording.
+inline constexpr const char* kRecordingBootId = "recording";
+
 struct ReplayOptions {
   std::filesystem::path recording;                 // pcap or pcapng
   std::optional<std::filesystem::path> inventory;  // whose vNICs: a snapshot file or TOML, see core/inventory_file.hpp
@@ -22,8 +25,9 @@ struct ReplayOptions {
 };
 
 struct Replay {
-  std::vector<std::byte> snapshot;  // for Snapshot::parse(): host "the recording's name", boot id "recording", times those of the packets
-  std::optional<Error> fault;       // the recording is cut or broken: the snapshot is of what stands before
+  std::vector<std::byte>
+      snapshot;                // for Snapshot::parse(): host "the recording's name", boot id kRecordingBootId, times those of the packets
+  std::optional<Error> fault;  // the recording is cut or broken: the snapshot is of what stands before
 };
 
 // Of `config` counts what [sflow] says about agents, networks, tunnels and bounds; `local_agents` empty: agents whose datagrams came from a

@@ -80,6 +80,11 @@ SflowIntakeOptions intake_options(const SflowConfig& config) {
   return out;
 }
 
+std::optional<ApplicationOptions> application_options(const CaptureConfig& config) {
+  if (!config.applications) return std::nullopt;
+  return ApplicationOptions{.server_names = config.server_names};
+}
+
 CaptureIntakeOptions capture_intake_options(const CaptureConfig& config) {
   CaptureIntakeOptions out;
   for (const auto& [name, network] : config.networks) out.networks.push_back({name, network});
@@ -120,6 +125,7 @@ CaptureProbeOptions capture_options(const Sampler::Options& options) {
   out.ring_mib = config.ring_mib;
   out.snapshot_octets = config.snapshot_octets;
   out.filter = config.filter;
+  out.applications = application_options(config);
   out.cpu_percent = config.cpu_percent;
   out.top = config.top;
   out.intake = capture_intake_options(config);

@@ -52,6 +52,8 @@ struct History {
 SflowIntakeOptions intake_options(const SflowConfig& config);
 // What [capture] says about what is kept.
 CaptureIntakeOptions capture_intake_options(const CaptureConfig& config);
+// Whether it wants applications to be told, and how.
+std::optional<ApplicationOptions> application_options(const CaptureConfig& config);
 
 class Sampler {
  public:

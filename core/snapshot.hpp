@@ -169,13 +169,24 @@ struct ServiceRow {
   FlowBothWays flows;
 };
 
+// What a capture found a vNIC's packets to carry. The name "Unknown": it was looked for, and not found, or not yet.
+struct ApplicationRow {
+  std::size_t vnic{0};
+  std::string_view name;      // nDPI's: "TLS.Google", "SSH"
+  std::string_view category;  // nDPI's: "Web"
+  FlowBothWays flows;
+};
+
 struct ConversationRow {
   std::size_t vnic{0};
   PeerKind kind{PeerKind::kNone};
-  std::size_t peer_vnic{0};  // kVnic: index of Snapshot::vnic()
-  IpAddress address;         // kAddress
-  std::string_view network;  // kNetwork: its name
-  ServiceKey service;        // what most of its samples are of; none: mixed, or neither TCP nor UDP
+  std::size_t peer_vnic{0};      // kVnic: index of Snapshot::vnic()
+  IpAddress address;             // kAddress
+  std::string_view network;      // kNetwork: its name
+  ServiceKey service;            // what most of its samples are of; none: mixed, or neither TCP nor UDP
+  std::string_view application;  // likewise; empty: mixed, or not looked for
+  std::string_view server_name;  // the last one that a client asked for; empty: none, or not looked for
+  FlowSource source{FlowSource::kUnknown};
   FlowBothWays flows;
 };
 
@@ -198,7 +209,8 @@ struct DropRow {
 // What the capture probe measures, as a whole.
 struct PerformanceInfo {
   double covered_s{0};   // what recent losses cover, up to sampled_boottime: between one window and two
-  double kept_share{1};  // of all flows; less than 1 when the CPU limit was reached: then counts are those of the flows that were kept
+  double kept_share{1};  // of all flows, or of control traffic if that is less; less than 1 when the CPU limit was reached: then counts are
+                         // those of the flows that were kept
 };
 
 // Latencies of a vNIC as a whole, of one of its services, or with one peer.
@@ -277,6 +289,8 @@ class Snapshot {
   ProtocolRow protocol(std::size_t index) const;
   std::size_t service_count() const;
   ServiceRow service(std::size_t index) const;
+  std::size_t application_count() const;
+  ApplicationRow application(std::size_t index) const;
   std::size_t conversation_count() const;
   ConversationRow conversation(std::size_t index) const;
   // Names of networks, each once; and the networks themselves, of which several may have one name. An older collector tells names alone.

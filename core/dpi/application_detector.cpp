@@ -9,6 +9,7 @@
 #include <cctype>
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 #include "core/dpi/ndpi_library.hpp"
 #include "core/wire/packet.hpp"
@@ -22,10 +23,16 @@ constexpr std::byte kFilling{0xFF};
 
 }  // namespace
 
+// Flows that are in detection.
+struct InDetection {
+  std::size_t all{0};
+  std::vector<std::size_t> of_owner;
+};
+
 struct ApplicationDetector::State {
   ApplicationOptions options;
   ndpi_detection_module_struct* module{nullptr};
-  std::size_t in_detection{0};
+  InDetection in_detection;
   ApplicationCounters counters;
 
   std::array<std::byte, kMaxPacket + kBeyond> buffer;  // all of it kFilling between two packets
@@ -48,14 +55,16 @@ struct FlowInDetection {
   std::size_t first_size{0};
   // Of all its packets: what nDPI keeps of TCP it would read as what it keeps of UDP, and free it so.
   std::uint8_t version{0}, protocol{0};
-  std::size_t* in_detection{nullptr};  // its detector's
+  InDetection* in_detection{nullptr};  // its detector's
+  std::uint32_t owner{0};
   unsigned packets{0};
   bool filled{false};  // a packet was cut
 };
 
 void ForgetFlow::operator()(FlowInDetection* flow) const noexcept {
   ndpi().ndpi_free_flow_data(&flow->flow);
-  --*flow->in_detection;
+  --flow->in_detection->all;
+  --flow->in_detection->of_owner[flow->owner];
   explicit_bzero(&flow->flow, sizeof flow->flow);
   explicit_bzero(flow->first.data(), flow->first_size);
   delete flow;
@@ -143,7 +152,9 @@ Application ApplicationDetector::State::verdict(FlowInDetection& flow, ndpi_prot
   const std::string_view name(flow.flow.host_server_name, strnlen(flow.flow.host_server_name, sizeof flow.flow.host_server_name));
   const bool whole = is_whole(name, flow, packet);
   // Half a name is another name: what is known by it is not what the client asked for.
-  if (!name.empty() && !whole && flow.filled && protocol.master_protocol != NDPI_PROTOCOL_UNKNOWN) {
+  const bool by_half_a_name = !name.empty() && !whole && flow.filled && protocol.master_protocol != NDPI_PROTOCOL_UNKNOWN;
+  // Its caches know addresses and ports alone: what one tenant sent would decide what another's flow is.
+  if (by_half_a_name || flow.flow.confidence == NDPI_CONFIDENCE_DPI_CACHE) {
     protocol.app_protocol = protocol.master_protocol;
     protocol.category = NDPI_PROTOCOL_CATEGORY_UNSPECIFIED;
   }
@@ -175,7 +186,7 @@ Application ApplicationDetector::State::guess(FlowInDetection& flow, Octets pack
 
 ApplicationDetector::ApplicationDetector(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-ApplicationDetector::~ApplicationDetector() { assert(state_->in_detection == 0); }
+ApplicationDetector::~ApplicationDetector() { assert(state_->in_detection.all == 0); }
 
 Result<std::unique_ptr<ApplicationDetector>> ApplicationDetector::make(const ApplicationOptions& options) {
   if (options.packets_per_flow < 1 || options.packets_per_flow > NDPI_MAX_NUM_PKTS_PER_FLOW_TO_DISSECT) {
@@ -198,7 +209,8 @@ Result<std::unique_ptr<ApplicationDetector>> ApplicationDetector::make(const App
   return std::unique_ptr<ApplicationDetector>(new ApplicationDetector(std::move(state)));
 }
 
-DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet, std::size_t wire_length, Nanoseconds now) {
+DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet, std::size_t wire_length, Nanoseconds now,
+                                           std::uint32_t owner) {
   State& s = *state_;
   const std::optional<Extract> extract = usable(packet, wire_length);
   if (!extract || (flow != nullptr && (flow->version != extract->version || flow->protocol != extract->protocol))) {
@@ -206,7 +218,9 @@ DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet,
     return {.detection = Detection::kUnusable};
   }
   if (flow == nullptr) {
-    if (s.in_detection >= s.options.flows) {
+    std::vector<std::size_t>& of_owner = s.in_detection.of_owner;
+    if (owner >= of_owner.size()) of_owner.resize(owner + std::size_t{1});
+    if (s.in_detection.all >= s.options.flows || of_owner[owner] >= s.options.flows - s.in_detection.all) {
       ++s.counters.refused;
       return {.detection = Detection::kFull};
     }
@@ -214,9 +228,11 @@ DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet,
     flow->version = extract->version;
     flow->protocol = extract->protocol;
     flow->in_detection = &s.in_detection;
+    flow->owner = owner;
     flow->first_size = std::min(extract->octets.size(), flow->first.size());
     std::memcpy(flow->first.data(), extract->octets.data(), flow->first_size);
-    ++s.in_detection;
+    ++s.in_detection.all;
+    ++of_owner[owner];
     ++s.counters.flows;
   }
   assert(flow->in_detection == &s.in_detection);
@@ -259,7 +275,7 @@ Application ApplicationDetector::give_up(ApplicationFlow& flow) {
   return application;
 }
 
-std::size_t ApplicationDetector::in_detection() const { return state_->in_detection; }
+std::size_t ApplicationDetector::in_detection() const { return state_->in_detection.all; }
 const ApplicationCounters& ApplicationDetector::counters() const { return state_->counters; }
 
 }  // namespace vmtraffic

@@ -30,7 +30,7 @@ inline constexpr std::size_t kMaxServerName = 64;
 
 struct ApplicationOptions {
   unsigned packets_per_flow{8};  // with payload; then the flow is given up, with a guess. 1 to 32, which is where nDPI stops looking
-  std::size_t flows{4096};       // in detection at a time, some 1,000 octets each and 2 KiB more for TLS
+  std::size_t flows{4096};       // in detection at a time, some 1,000 octets each, and up to 14 KiB where nDPI puts TCP together
   bool server_names{false};      // keep the name that a client asked for: TLS and QUIC server name, DNS query, HTTP host
 };
 
@@ -50,7 +50,7 @@ enum class Detection : std::uint8_t {
   kFinal = 1,      // the application is there, even if it is "Unknown"; the flow need not be shown again
   kUnusable = 2,   // not looked at: no IP, nothing behind its header, a later fragment, a segment without payload, not the flow's protocol.
                    // The flow is as before
-  kFull = 3,       // not looked at: as many flows as may be are in detection. It may be tried again with its next packet
+  kFull = 3,       // not looked at: its owner has as many flows in detection as places are free. It may be tried again with its next packet
 };
 
 struct DetectionStep {
@@ -86,8 +86,9 @@ class ApplicationDetector {
   ApplicationDetector& operator=(const ApplicationDetector&) = delete;
 
   // Shows a packet of a flow, either direction: from its IP header on what the capture has of it, and how many octets it had on the wire.
-  // With kFinal `flow` has become empty; to show more packets of the flow would begin it anew.
-  DetectionStep inspect(ApplicationFlow& flow, Octets packet, std::size_t wire_length, Nanoseconds now);
+  // With kFinal `flow` has become empty; to show more packets of the flow would begin it anew. `owner`: whose flow it is where it begins,
+  // of numbers that are small.
+  DetectionStep inspect(ApplicationFlow& flow, Octets packet, std::size_t wire_length, Nanoseconds now, std::uint32_t owner = 0);
 
   // The verdict about a flow that has ended, from what was seen of it. Nothing seen: unknown, and no verdict is counted.
   Application give_up(ApplicationFlow& flow);

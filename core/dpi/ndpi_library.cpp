@@ -5,7 +5,7 @@
 
 #include <mutex>
 
-#include "core/text.hpp"
+#include "core/dynamic_library.hpp"
 
 namespace vmtraffic {
 namespace {
@@ -15,15 +15,7 @@ constexpr const char* kName = "libndpi.so.4.2";  // the only one whose struct nd
 NdpiLibrary g_library;
 
 Error missing() {
-  const char* why = dlerror();
-  return {ErrorCode::kMissing, fmt::format("cannot load {}: {}; install it (on Debian: libndpi4.2), or switch the applications off", kName,
-                                           why == nullptr ? "unknown error" : printable(why))};
-}
-
-template <class Function>
-bool find(void* handle, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(handle, name));
-  return function != nullptr;
+  return cannot_load(kName, "install it (on Debian: libndpi4.2) and restart the collector, or switch the applications off");
 }
 
 }  // namespace
@@ -38,7 +30,7 @@ std::optional<Error> load_ndpi() {
   if (handle == nullptr) return missing();
   NdpiLibrary library;
 #define VMTRAFFIC_FIND(name) \
-  if (!find(handle, #name, library.name)) return missing();
+  if (!find_function(handle, #name, library.name)) return missing();
   VMTRAFFIC_NDPI_FUNCTIONS(VMTRAFFIC_FIND)
 #undef VMTRAFFIC_FIND
   // Fields of its flows are read by their place.

@@ -122,10 +122,12 @@ class Tail {
  public:
   enum Place : std::uint8_t {
     kNext,
-    kKeep,
     kDrop,
     kMix,
     kAlone,
+    kControlAlone,
+    kControlPorts,
+    kByMac,
     kTagged,
     kIpv4,
     kIpv6,
@@ -140,6 +142,10 @@ class Tail {
   void when(int condition, std::uint32_t k, Place yes, Place no = kNext) {
     pending_.push_back({code_.size(), yes, no});
     code_.push_back(jump(condition, k, 0, 0));
+  }
+  void when_at_least_x(Place yes) {
+    pending_.push_back({code_.size(), yes, kNext});
+    code_.push_back({BPF_JMP | BPF_JGE | BPF_X, 0, 0, 0});
   }
   void here(Place place) {
     for (Pending& p : pending_) {
@@ -167,20 +173,22 @@ class Tail {
   std::vector<Pending> pending_;
 };
 
+constexpr std::uint32_t kDns = 53;
 constexpr int kLoadOctet = BPF_LD | BPF_B | BPF_ABS, kLoadHalf = BPF_LD | BPF_H | BPF_ABS, kLoadWord = BPF_LD | BPF_W | BPF_ABS;
-constexpr int kMultiply = BPF_ALU | BPF_MUL | BPF_K, kShiftRight = BPF_ALU | BPF_RSH | BPF_K, kXorX = BPF_ALU | BPF_XOR | BPF_X;
+constexpr int kMultiply = BPF_ALU | BPF_MUL | BPF_K, kShiftRight = BPF_ALU | BPF_RSH | BPF_K, kXorX = BPF_ALU | BPF_XOR | BPF_X,
+              kXor = BPF_ALU | BPF_XOR | BPF_K;
 constexpr int kToX = BPF_MISC | BPF_TAX;
-enum Memory : std::uint8_t { kSrcPort, kDstPort, kSrc, kDst, kSrcHash };
+enum Memory : std::uint8_t { kSrcPort, kDstPort, kSrc, kDst, kSrcHash, kHalf, kBound };
 
 void ports_are_kept(Tail& tail, bool behind_options, std::uint32_t offset) {
   const int load = BPF_LD | BPF_H | (behind_options ? BPF_IND : BPF_ABS);
-  // The second port first: where it can be read, the other can.
-  tail.plain(load, offset + 2);
-  tail.plain(BPF_ST, kDstPort);
-  tail.when(BPF_JEQ, 53, Tail::kKeep);
   tail.plain(load, offset);
   tail.plain(BPF_ST, kSrcPort);
-  tail.when(BPF_JEQ, 53, Tail::kKeep);
+  tail.plain(load, offset + 2);
+  tail.plain(BPF_ST, kDstPort);
+  tail.when(BPF_JEQ, kDns, Tail::kControlPorts);
+  tail.plain(BPF_LD | BPF_MEM, kSrcPort);
+  tail.when(BPF_JEQ, kDns, Tail::kControlPorts);
   tail.go(Tail::kMix);
 }
 
@@ -190,7 +198,7 @@ void ipv4(Tail& tail, std::uint32_t begin) {
   tail.plain(kLoadWord, begin + 12);
   tail.plain(BPF_ST, kSrc);
   tail.plain(kLoadOctet, begin + 9);
-  tail.when(BPF_JEQ, 1, Tail::kKeep);
+  tail.when(BPF_JEQ, 1, Tail::kControlAlone);
   tail.when(BPF_JEQ, 6, Tail::kPorts);
   tail.when(BPF_JEQ, 17, Tail::kNext, Tail::kAlone);
   tail.here(Tail::kPorts);
@@ -200,9 +208,18 @@ void ipv4(Tail& tail, std::uint32_t begin) {
   ports_are_kept(tail, true, begin);
 }
 
-void fold(Tail& tail, std::uint32_t begin, Memory into) {
+// A ^= A >> by
+void mix(Tail& tail, std::uint32_t by) {
+  tail.plain(kToX);
+  tail.plain(kShiftRight, by);
+  tail.plain(kXorX);
+}
+
+void fold(Tail& tail, std::uint32_t begin, Memory into, std::uint32_t key) {
   tail.plain(kLoadWord, begin);
+  tail.plain(kXor, key);
   for (std::uint32_t word = 1; word < 4; ++word) {
+    mix(tail, 15);
     tail.plain(kMultiply, flow_hash::kFold);
     tail.plain(kToX);
     tail.plain(kLoadWord, begin + 4 * word);
@@ -211,73 +228,92 @@ void fold(Tail& tail, std::uint32_t begin, Memory into) {
   tail.plain(BPF_ST, into);
 }
 
-void ipv6(Tail& tail, std::uint32_t begin) {
-  fold(tail, begin + 8, kSrc);
-  fold(tail, begin + 24, kDst);
+void ipv6(Tail& tail, std::uint32_t begin, std::uint32_t key) {
+  fold(tail, begin + 8, kSrc, key);
+  fold(tail, begin + 24, kDst, key);
   tail.plain(kLoadOctet, begin + 6);
-  tail.when(BPF_JEQ, 58, Tail::kKeep);
+  tail.when(BPF_JEQ, 58, Tail::kControlAlone);
   tail.when(BPF_JEQ, 6, Tail::kPorts);
   tail.when(BPF_JEQ, 17, Tail::kPorts);
   tail.when(BPF_JEQ, 0, Tail::kBehind);
   tail.when(BPF_JEQ, 44, Tail::kNext, Tail::kAlone);
   tail.here(Tail::kBehind);
   tail.plain(kLoadOctet, begin + 40);
-  tail.when(BPF_JEQ, 58, Tail::kKeep, Tail::kAlone);
+  tail.when(BPF_JEQ, 58, Tail::kControlAlone, Tail::kAlone);
   tail.here(Tail::kPorts);
   ports_are_kept(tail, false, begin + 40);
 }
 
 // Leaves the end's hash in A.
-void hash_end(Tail& tail, Memory address, Memory port) {
+void hash_end(Tail& tail, Memory address, Memory port, std::uint32_t key) {
+  tail.plain(BPF_LD | BPF_MEM, address);
+  tail.plain(kXor, key);
+  tail.plain(kMultiply, flow_hash::kEnd);
+  mix(tail, 15);
+  tail.plain(BPF_ST, kHalf);
   tail.plain(BPF_LD | BPF_MEM, port);
   tail.plain(kMultiply, flow_hash::kPort);
-  tail.plain(BPF_LDX | BPF_MEM, address);
-  tail.plain(kXorX);
-  tail.plain(kMultiply, flow_hash::kEnd);
-  tail.plain(kToX);
-  tail.plain(kShiftRight, 15);
+  tail.plain(BPF_LDX | BPF_MEM, kHalf);
   tail.plain(kXorX);
   tail.plain(kMultiply, flow_hash::kEndAgain);
 }
 
+void set(Tail& tail, Memory what, std::uint32_t value) {
+  tail.plain(BPF_LD | BPF_IMM, value);
+  tail.plain(BPF_ST, what);
+}
+
+void copy(Tail& tail, int load, std::uint32_t offset, Memory into) {
+  tail.plain(load, offset);
+  tail.plain(BPF_ST, into);
+}
+
 // Frames with a tag have code of their own: loads at fixed places are what the kernel does fastest.
-FilterProgram share_of_flows(std::uint32_t kept, std::uint32_t snapshot_length) {
+FilterProgram share_of_flows(const CaptureFilterOptions& options) {
   Tail tail;
+  set(tail, kBound, options.kept_flows.data);
   tail.plain(kLoadHalf, 12);
   tail.when(BPF_JEQ, 0x0800, Tail::kIpv4);
   tail.when(BPF_JEQ, 0x86DD, Tail::kIpv6);
   tail.when(BPF_JEQ, 0x8100, Tail::kTagged);
-  tail.when(BPF_JEQ, 0x88A8, Tail::kNext, Tail::kKeep);
+  tail.when(BPF_JEQ, 0x88A8, Tail::kNext, Tail::kByMac);
   tail.here(Tail::kTagged);
   tail.plain(kLoadHalf, 16);
   tail.when(BPF_JEQ, 0x0800, Tail::kTaggedIpv4);
-  tail.when(BPF_JEQ, 0x86DD, Tail::kTaggedIpv6, Tail::kKeep);
+  tail.when(BPF_JEQ, 0x86DD, Tail::kTaggedIpv6, Tail::kByMac);
   tail.here(Tail::kTaggedIpv6);
-  ipv6(tail, 18);
+  ipv6(tail, 18, options.share_key);
   tail.here(Tail::kTaggedIpv4);
   ipv4(tail, 18);
   tail.here(Tail::kIpv6);
-  ipv6(tail, 14);
+  ipv6(tail, 14, options.share_key);
   tail.here(Tail::kIpv4);
   ipv4(tail, 14);
+  tail.here(Tail::kByMac);
+  copy(tail, kLoadWord, 0, kDst);
+  copy(tail, kLoadHalf, 4, kDstPort);
+  copy(tail, kLoadWord, 6, kSrc);
+  copy(tail, kLoadHalf, 10, kSrcPort);
+  tail.here(Tail::kControlPorts);
+  set(tail, kBound, options.kept_flows.control);
+  tail.go(Tail::kMix);
+  tail.here(Tail::kControlAlone);
+  set(tail, kBound, options.kept_flows.control);
   tail.here(Tail::kAlone);
-  tail.plain(BPF_LD | BPF_IMM, 0);
-  tail.plain(BPF_ST, kSrcPort);
-  tail.plain(BPF_ST, kDstPort);
+  set(tail, kSrcPort, 0);
+  set(tail, kDstPort, 0);
   tail.here(Tail::kMix);
-  hash_end(tail, kSrc, kSrcPort);
+  hash_end(tail, kSrc, kSrcPort, options.share_key);
   tail.plain(BPF_ST, kSrcHash);
-  hash_end(tail, kDst, kDstPort);
+  hash_end(tail, kDst, kDstPort, options.share_key);
   tail.plain(BPF_LDX | BPF_MEM, kSrcHash);
   tail.plain(BPF_ALU | BPF_ADD | BPF_X);
-  tail.plain(kToX);
-  tail.plain(kShiftRight, 16);
-  tail.plain(kXorX);
+  mix(tail, 16);
   tail.plain(kMultiply, flow_hash::kBoth);
   tail.plain(kShiftRight, 16);
-  tail.when(BPF_JGE, kept, Tail::kDrop);
-  tail.here(Tail::kKeep);
-  tail.plain(BPF_RET | BPF_K, snapshot_length);
+  tail.plain(BPF_LDX | BPF_MEM, kBound);
+  tail.when_at_least_x(Tail::kDrop);
+  tail.plain(BPF_RET | BPF_K, options.snapshot_length);
   tail.here(Tail::kDrop);
   tail.plain(BPF_RET | BPF_K, 0);
   return tail.take();
@@ -351,12 +387,12 @@ Status check_expression(const std::string& expression) {
 Result<CaptureFilter> build_capture_filter(const CaptureFilterOptions& options) {
   if (options.snapshot_length == 0)
     return Error{ErrorCode::kInvalid, "a snapshot length of 0 octets captures nothing: 192 holds the headers"};
-  if (options.kept_flows > kAllFlows)
-    return Error{ErrorCode::kInvalid, fmt::format("{} of {} flows cannot be kept", options.kept_flows, kAllFlows)};
+  if (const std::uint32_t most = std::max(options.kept_flows.data, options.kept_flows.control); most > kAllFlows)
+    return Error{ErrorCode::kInvalid, fmt::format("{} of {} flows cannot be kept", most, kAllFlows)};
   auto rest = leading_on(options.expression);
   if (!rest) return rest.error();
-  append(*rest, options.kept_flows == kAllFlows ? FilterProgram{plain(BPF_RET | BPF_K, options.snapshot_length)}
-                                                : share_of_flows(options.kept_flows, options.snapshot_length));
+  append(*rest,
+         options.kept_flows == KeptFlows{} ? FilterProgram{plain(BPF_RET | BPF_K, options.snapshot_length)} : share_of_flows(options));
   CaptureFilter out;
   const std::vector<Run> runs = options.if_indexes ? runs_of(*options.if_indexes) : std::vector<Run>{};
   for (std::size_t count = runs.size();; count = count * 15 / 16) {

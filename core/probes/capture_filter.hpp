@@ -37,9 +37,10 @@ Status check_expression(const std::string& expression);
 struct CaptureFilterOptions {
   std::optional<std::vector<std::uint32_t>> if_indexes{};  // in any order; absent: every link
   FilterProgram expression{};                              // of compile_expression()
-  std::uint32_t kept_flows{kAllFlows};                     // of kAllFlows
-  std::uint32_t snapshot_length{192};                      // octets of each packet
-  std::size_t longest{kLongestFilter};                     // instructions
+  KeptFlows kept_flows{};
+  std::uint32_t share_key{0};           // of the hash that chooses them
+  std::uint32_t snapshot_length{192};   // octets of each packet
+  std::size_t longest{kLongestFilter};  // instructions
 };
 
 struct CaptureFilter {

@@ -14,9 +14,11 @@
 #include <ctime>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <utility>
 
 #include "core/probes/capture_filter.hpp"
+#include "core/probes/cpu_budget.hpp"
 #include "core/probes/packet_ring.hpp"
 #include "core/text.hpp"
 #include "core/traffic/flow_share.hpp"
@@ -27,9 +29,10 @@ namespace vmtraffic {
 namespace {
 
 constexpr std::size_t kBatch = 256;
-constexpr std::chrono::milliseconds kLook{200};    // how often the thread looks for what it was not woken for
-constexpr Nanoseconds kPortsEvery = 2 * kSecond;   // links that mirror may come and go
-constexpr Nanoseconds kBudgetEvery = kSecond / 4;  // how often the CPU time is looked at
+constexpr const char* kNothingSelected =
+    "no running VM has a link that [capture] selects: see its all, vms and tags, and whether their vNICs have links on this host";
+constexpr std::chrono::milliseconds kLook{200};   // how often the thread looks for what it was not woken for
+constexpr Nanoseconds kPortsEvery = 2 * kSecond;  // links that mirror may come and go
 
 // What a link of ours is.
 enum class LinkKind : std::uint8_t {
@@ -70,7 +73,8 @@ PortState state_of(const std::string& name) {
 }  // namespace
 
 struct CaptureProbe::State {
-  explicit State(CaptureProbeOptions o) : options(std::move(o)), intake(options.intake), lost(options.intake.limits.period) {
+  explicit State(CaptureProbeOptions o)
+      : options(std::move(o)), intake(options.intake), lost(options.intake.limits.period), budget(options.cpu_percent / 100.0) {
     for (const std::string& pattern : options.vms) patterns.push_back(std::make_unique<re2::RE2>(pattern, re2::RE2::Quiet));
     health.name = "capture";
     health.message = "not capturing yet";
@@ -86,25 +90,30 @@ struct CaptureProbe::State {
 
   mutable std::mutex mutex;        // of what follows
   std::vector<CapturedLink> taps;  // that the inventory has, sorted
+  bool nothing_selected{false};    // VMs run, of none a link is captured, and no mirror is asked for
   bool links_changed{true};
   ProbeHealth health;
   bool settled{false};
+  std::string no_applications;           // why they are not told; empty: they are, or nobody asked for them
   std::string refused;                   // why the ring is not open; empty: it is
   std::vector<std::string> port_faults;  // links that mirror
   RecentGrowth<1> lost;
   double lost_lately{0};
-  std::uint32_t kept{kAllFlows};
+  KeptFlows kept;
   Complaints complaints;
 
   std::atomic<std::uint64_t> received{0}, dropped{0}, frozen{0}, elsewhere{0}, filters{0}, failures{0};
-  std::atomic<bool> exact{true};
 
   // ---- the thread's own
   std::vector<CapturedLink> links;  // sorted; taps and links that mirror
   FilterProgram expression;
   Nanoseconds ports_read{0};
   std::vector<std::uint32_t> mirrors;
-  Nanoseconds budget_at{0}, budget_cpu{0};
+  bool detecting{false};
+  const std::uint32_t share_key{std::random_device()()};  // tenants must not know it
+  KeptFlows kept_now;
+  Nanoseconds until_filtered{0};
+  CpuBudget budget;
 
   bool is_selected(const Domain& domain) const;
   void run_guarded() noexcept;
@@ -115,6 +124,7 @@ struct CaptureProbe::State {
   void take(std::span<CapturedPacket> batch);
   LinkKind kind_of(std::uint32_t if_index) const;
   void keep_to_budget(Nanoseconds now);
+  void detect_applications();
   void judge();
   void refuse(const std::string& why);
 };
@@ -139,7 +149,7 @@ void CaptureProbe::State::take(std::span<CapturedPacket> batch) {
   const Nanoseconds now = options.clock.boottime();
   std::uint32_t last = 0;
   LinkKind kind = LinkKind::kNone;
-  const std::lock_guard lock(packets);
+  std::size_t ours = 0;
   for (CapturedPacket& packet : batch) {
     if (packet.if_index != last) {
       last = packet.if_index;
@@ -149,12 +159,14 @@ void CaptureProbe::State::take(std::span<CapturedPacket> batch) {
       ++elsewhere;
       continue;
     }
+    const bool decides = packet.octets.size() >= kShareDecides || packet.octets.size() == packet.wire_length;
+    if (now < until_filtered && decides && !flow_is_kept(packet.octets, kept_now, share_key)) continue;
     if (kind == LinkKind::kMacvtap) packet.heading = packet.heading == Heading::kIn ? Heading::kOut : Heading::kIn;
-    if (kind == LinkKind::kMirror) {
-      packet.heading = Heading::kUnknown;
-    }
-    intake.take(packet, now);
+    if (kind == LinkKind::kMirror) packet.heading = Heading::kUnknown;
+    batch[ours++] = packet;
   }
+  const std::lock_guard lock(packets);
+  intake.take(batch.first(ours), {&now, 1});
 }
 
 void CaptureProbe::State::read_ports(PacketRing& ring, Nanoseconds now) {
@@ -190,6 +202,7 @@ Status CaptureProbe::State::apply_links(PacketRing& ring) {
     if (!std::exchange(links_changed, false)) return Done{};
     next = taps;
     filter.kept_flows = kept;
+    filter.share_key = share_key;
   }
   for (const std::uint32_t mirror : mirrors) {
     if (kind_of(mirror) != LinkKind::kTap) next.push_back({mirror, LinkKind::kMirror});
@@ -200,37 +213,24 @@ Status CaptureProbe::State::apply_links(PacketRing& ring) {
   const auto installed = install_filter(ring, std::move(filter));
   if (!installed) return installed.error();
   ++filters;
-  exact = installed->exact;
   return Done{};
 }
 
-// More than its share: whole flows are left out, by the kernel, until it fits; then they come back, slowly.
+// More than its share: the kernel leaves out whole flows.
 void CaptureProbe::State::keep_to_budget(Nanoseconds now) {
   if (options.cpu_percent == 0) return;
-  const Nanoseconds passed = now - budget_at;
-  if (budget_at != 0 && passed < kBudgetEvery) return;
-  const Nanoseconds cpu = thread_cpu();
-  const double used = budget_at == 0 ? 0 : static_cast<double>(cpu - budget_cpu) / static_cast<double>(passed);
-  budget_at = now;
-  budget_cpu = cpu;
-  const double limit = options.cpu_percent / 100.0;
-  std::uint32_t next = 0;
+  const KeptFlows next = budget.kept_flows(now, thread_cpu(), intake.taken());  // its packets are this thread's
   {
     const std::lock_guard lock(mutex);
-    const double present = kept;
-    double wanted = present;
-    if (used > limit) wanted = std::max(present * std::max(limit / used * 0.95, 0.1), kAllFlows / 1024.0);
-    if (used < 0.7 * limit) wanted = std::min(present * 1.15 + 1, static_cast<double>(kAllFlows));
-    next = static_cast<std::uint32_t>(wanted);
     if (next == kept) return;
+    kept = next;
+    links_changed = true;
   }
-  {
-    const std::lock_guard lock(packets);
-    intake.set_kept_share(static_cast<double>(next) / kAllFlows, now);
-  }
-  const std::lock_guard lock(mutex);
-  kept = next;
-  links_changed = true;
+  // What waits in the ring was let in by the filter before, and more of it than the share says.
+  kept_now = next;
+  until_filtered = now + kSecond;
+  const std::lock_guard lock(packets);
+  intake.set_kept_flows(next, now);
 }
 
 void CaptureProbe::State::capture(PacketRing& ring) {
@@ -261,7 +261,22 @@ void CaptureProbe::State::capture(PacketRing& ring) {
   }
 }
 
+// Without them all else goes on.
+void CaptureProbe::State::detect_applications() {
+  if (!options.applications || detecting) return;
+  auto detector = ApplicationDetector::make(*options.applications);
+  {
+    const std::lock_guard lock(mutex);
+    no_applications = detector ? "" : detector.error().text;
+  }
+  if (!detector) return;
+  const std::lock_guard lock(packets);
+  intake.detect_applications(std::move(detector).value());
+  detecting = true;
+}
+
 void CaptureProbe::State::run() {
+  detect_applications();
   auto ring = PacketRing::open({.size_mib = options.ring_mib});
   if (!ring) return refuse(ring.error().text);
   auto compiled = compile_expression(options.filter);
@@ -290,6 +305,8 @@ void CaptureProbe::State::refuse(const std::string& why) {
 void CaptureProbe::State::judge() {
   const std::lock_guard lock(mutex);
   std::vector<std::string> faults = port_faults;
+  if (!no_applications.empty()) faults.push_back("no applications: " + no_applications);
+  if (nothing_selected) faults.emplace_back(kNothingSelected);
   if (!refused.empty()) faults.insert(faults.begin(), refused);
   if (lost_lately > 0)
     faults.push_back(
@@ -304,6 +321,10 @@ void CaptureProbe::State::judge() {
   settled = true;
   if (!options.log) return;
   if (!refused.empty() && complaints.due("ring", refused, moment)) options.log(LogLevel::kWarning, "capture: " + refused);
+  if (!no_applications.empty() && complaints.due("applications", no_applications, moment))
+    options.log(LogLevel::kWarning, "capture: no applications: " + no_applications);
+  if (nothing_selected && complaints.due("selection", "", moment))
+    options.log(LogLevel::kWarning, fmt::format("capture: {}", kNothingSelected));
   for (const std::string& fault : port_faults) {
     if (complaints.due("ports", fault, moment)) options.log(LogLevel::kWarning, "capture: " + fault);
   }
@@ -356,7 +377,7 @@ bool CaptureProbe::settled() const {
 ProbeHealth CaptureProbe::health() const {
   ProbeHealth out;
   std::size_t taps = 0;
-  std::uint32_t kept = 0;
+  KeptFlows kept;
   {
     const std::lock_guard lock(state_->mutex);
     out = state_->health;
@@ -374,7 +395,8 @@ ProbeHealth CaptureProbe::health() const {
                                            {"packets_elsewhere", state_->elsewhere},
                                            {"filters", state_->filters},
                                            {"failures", state_->failures},
-                                           {"kept_flows_ppm", std::uint64_t{kept} * 1'000'000 / kAllFlows}});
+                                           {"kept_flows_ppm", std::uint64_t{kept.data} * 1'000'000 / kAllFlows},
+                                           {"kept_control_flows_ppm", std::uint64_t{kept.control} * 1'000'000 / kAllFlows}});
   return out;
 }
 
@@ -382,7 +404,9 @@ void CaptureProbe::set_inventory(const Inventory& inventory, std::span<const std
   std::vector<std::uint32_t> selected(if_indexes.begin(), if_indexes.end());
   std::vector<CapturedLink> taps;
   std::size_t row = 0;
+  bool any_runs = false;
   for (const Domain& domain : inventory.domains) {
+    any_runs = any_runs || (is_active(domain.state) && !domain.vnics.empty());
     const bool is_selected = state_->is_selected(domain);
     for (const Vnic& vnic : domain.vnics) {
       if (row >= selected.size()) break;
@@ -397,6 +421,7 @@ void CaptureProbe::set_inventory(const Inventory& inventory, std::span<const std
     state_->intake.set_inventory(inventory, selected);
   }
   const std::lock_guard lock(state_->mutex);
+  state_->nothing_selected = any_runs && taps.empty() && state_->options.ports.empty();
   if (taps == state_->taps) return;
   state_->taps = std::move(taps);
   state_->links_changed = true;
@@ -417,7 +442,7 @@ PerformanceRows CaptureProbe::tick(Nanoseconds now, std::span<const VnicTotals> 
     const std::array readings{static_cast<double>(state_->dropped.load())};
     state_->lost.tick(now, readings);
     state_->lost_lately = state_->lost.of(readings)[0];
-    out.kept_share = static_cast<double>(state_->kept) / kAllFlows;
+    out.kept_share = static_cast<double>(std::min(state_->kept.data, state_->kept.control)) / kAllFlows;
     judged = state_->settled;
   }
   if (judged) state_->judge();

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,7 +30,8 @@ struct CaptureProbeOptions {
   std::uint32_t ring_mib{16};
   std::uint32_t snapshot_octets{128};
   std::string filter;
-  std::uint32_t cpu_percent{0};  // of one core; 0: no limit
+  std::optional<ApplicationOptions> applications;  // told where there are some
+  std::uint32_t cpu_percent{0};                    // of one core; 0: no limit
   std::uint32_t top{10};
   std::chrono::milliseconds retry{5000};  // of what was refused
   CaptureIntakeOptions intake;

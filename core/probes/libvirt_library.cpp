@@ -1,11 +1,10 @@
 #include "core/probes/libvirt_library.hpp"
 
 #include <dlfcn.h>
-#include <fmt/format.h>
 
 #include <mutex>
 
-#include "core/text.hpp"
+#include "core/dynamic_library.hpp"
 
 namespace vmtraffic {
 namespace {
@@ -15,17 +14,9 @@ constexpr const char* kName = "libvirt.so.0";
 LibvirtLibrary g_library;
 
 Error missing() {
-  const char* why = dlerror();
-  return {ErrorCode::kMissing,
-          fmt::format("cannot load {}: {}; install it (on Debian: libvirt0), or name no connection (libvirt.uris = []) where there are no "
-                      "VMs but those that sFlow tells of",
-                      kName, why == nullptr ? "unknown error" : printable(why))};
-}
-
-template <class Function>
-bool find(void* handle, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(handle, name));
-  return function != nullptr;
+  return cannot_load(kName,
+                     "install it (on Debian: libvirt0), or name no connection (libvirt.uris = []) where there are no VMs but those that "
+                     "sFlow tells of");
 }
 
 }  // namespace
@@ -40,7 +31,7 @@ std::optional<Error> load_libvirt() {
   if (handle == nullptr) return missing();
   LibvirtLibrary library;
 #define VMTRAFFIC_FIND(name) \
-  if (!find(handle, #name, library.name)) return missing();
+  if (!find_function(handle, #name, library.name)) return missing();
   VMTRAFFIC_LIBVIRT_FUNCTIONS(VMTRAFFIC_FIND)
 #undef VMTRAFFIC_FIND
   g_library = library;

@@ -31,7 +31,7 @@ constexpr std::uint32_t kMost_mib = 2048;
 constexpr std::size_t kAddress = (sizeof(tpacket3_hdr) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT * TPACKET_ALIGNMENT;
 
 constexpr std::size_t kRoomForTwo = 131'072;  // octets: two of the longest filters
-constexpr std::size_t kShort = 200;           // instructions: the share of the flows, and a coarse list of links
+constexpr std::size_t kShort = 300;           // instructions: the share of the flows, and a coarse list of links
 
 constexpr std::array<FilterInstruction, 1> kNothing{{{BPF_RET | BPF_K, 0, 0, 0}}};
 

@@ -50,7 +50,7 @@ bool prefixes_fit(const fbs::Flows& flows) {
 bool Snapshot::Impl::flows_fit() const {
   if (flows == nullptr) return true;
   if (!aligned(flows->vnics()) || !aligned(flows->protocols()) || !aligned(flows->services()) || !aligned(flows->conversations()) ||
-      !aligned(flows->network_prefixes()))
+      !aligned(flows->network_prefixes()) || !aligned(flows->applications()))
     return false;
   if (!prefixes_fit(*flows)) return false;
   const std::size_t vnics = domain_of.size();
@@ -61,12 +61,19 @@ bool Snapshot::Impl::flows_fit() const {
     }
     return true;
   };
-  if (!within(flows->protocols(), vnics) || !within(flows->services(), vnics) || !within(flows->conversations(), vnics) || !drops_fit())
+  if (!within(flows->protocols(), vnics) || !within(flows->services(), vnics) || !within(flows->conversations(), vnics) ||
+      !within(flows->applications(), vnics) || !drops_fit())
     return false;
+  const std::size_t applications = size_of(flows->application_names());
+  if (size_of(flows->application_categories()) != applications) return false;
+  for (Index i = 0; i < size_of(flows->applications()); ++i) {
+    if (flows->applications()->Get(i)->application() >= applications) return false;
+  }
   for (Index i = 0; i < size_of(flows->conversations()); ++i) {
     const fbs::Conversation* c = flows->conversations()->Get(i);
     if (c->kind() == static_cast<std::uint8_t>(PeerKind::kVnic) && c->peer() >= vnics) return false;
     if (c->kind() == static_cast<std::uint8_t>(PeerKind::kNetwork) && c->peer() >= size_of(flows->networks())) return false;
+    if (c->application() > applications) return false;
   }
   return true;
 }
@@ -110,6 +117,14 @@ ServiceRow Snapshot::service(std::size_t index) const {
   return {s->vnic(), {s->protocol(), s->port()}, both_ways(*s)};
 }
 
+std::size_t Snapshot::application_count() const { return impl_->flows == nullptr ? 0 : size_of(impl_->flows->applications()); }
+
+ApplicationRow Snapshot::application(std::size_t index) const {
+  const fbs::ApplicationFlows* a = impl_->flows->applications()->Get(static_cast<Index>(index));
+  return {a->vnic(), view(impl_->flows->application_names()->Get(a->application())),
+          view(impl_->flows->application_categories()->Get(a->application())), both_ways(*a)};
+}
+
 std::size_t Snapshot::conversation_count() const { return impl_->flows == nullptr ? 0 : size_of(impl_->flows->conversations()); }
 
 ConversationRow Snapshot::conversation(std::size_t index) const {
@@ -119,6 +134,9 @@ ConversationRow Snapshot::conversation(std::size_t index) const {
   row.kind = enum_of(c->kind(), PeerKind::kNetwork, PeerKind::kNone);
   row.service = {c->protocol(), c->port()};
   row.flows = both_ways(*c);
+  row.source = enum_of(c->source(), FlowSource::kCapture, FlowSource::kUnknown);
+  if (c->application() != 0) row.application = view(impl_->flows->application_names()->Get(c->application() - 1U));
+  if (index < size_of(impl_->flows->server_names())) row.server_name = view(impl_->flows->server_names()->Get(static_cast<Index>(index)));
   if (row.kind == PeerKind::kVnic) row.peer_vnic = c->peer();
   if (row.kind == PeerKind::kNetwork) row.network = view(impl_->flows->networks()->Get(c->peer()));
   if (row.kind == PeerKind::kAddress && (c->address_version() == 4 || c->address_version() == 6)) {

@@ -264,10 +264,10 @@ EncodedPart encode_events(const std::vector<Event>& events, std::uint64_t last_s
 }
 
 EncodedPart encode_flows(const FlowRows& f) {
-  Builder b =
-      part_builder(512 + sizeof(VnicFlowSums) * f.vnics.size() + sizeof(ProtocolFlowSums) * f.protocols.size() +
-                   sizeof(ServiceFlowSums) * f.services.size() + sizeof(ConversationSums) * f.conversations.size() + 128 * f.drops.size() +
-                   sizeof(std::uint32_t) * f.peers.size() + sizeof(NetworkPrefix) * f.network_prefixes.size());
+  Builder b = part_builder(512 + sizeof(VnicFlowSums) * f.vnics.size() + sizeof(ProtocolFlowSums) * f.protocols.size() +
+                           sizeof(ServiceFlowSums) * f.services.size() + sizeof(ConversationSums) * f.conversations.size() +
+                           128 * f.drops.size() + sizeof(std::uint32_t) * f.peers.size() +
+                           sizeof(NetworkPrefix) * f.network_prefixes.size() + sizeof(ApplicationFlowSums) * f.applications.size());
   std::vector<flatbuffers::Offset<fbs::Drop>> drops;
   for (const DropSums& d : f.drops) {
     const auto reason = b.CreateSharedString(d.reason);
@@ -282,8 +282,16 @@ EncodedPart encode_flows(const FlowRows& f) {
   const auto conversations = structs<fbs::Conversation>(b, f.conversations);
   const auto peers = f.peers.empty() ? 0 : b.CreateVector(f.peers);
   const auto prefixes = f.network_prefixes.empty() ? 0 : structs<fbs::NetworkPrefix>(b, f.network_prefixes);
+  const auto applications = f.applications.empty() ? 0 : structs<fbs::ApplicationFlows>(b, f.applications);
+  const auto strings = [&b](const std::vector<std::string>& v) {
+    return v.empty() ? flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>>() : b.CreateVectorOfStrings(v);
+  };
+  const auto application_names = strings(f.application_names);
+  const auto application_categories = strings(f.application_categories);
+  const auto server_names = strings(f.server_names);
   b.Finish(fbs::CreateFlows(b, f.covered_s, f.samples, f.packets, f.octets, f.unattributed_packets, f.unattributed_octets, vnics, protocols,
-                            services, conversations, networks, drop_vector, peers, prefixes));
+                            services, conversations, networks, drop_vector, peers, prefixes, applications, application_names,
+                            application_categories, server_names));
   return finish(b);
 }
 

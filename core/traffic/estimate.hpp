@@ -1,4 +1,4 @@
-// Estimates from packet samples: what n samples say about all packets, and how far to trust it. Pure.
+// Estimates from what was seen of the packets: what n samples say about all packets, and how far to trust it. Pure.
 // Never added to exact counters: their ratio (coverage) is what a reader is given beside them.
 #pragma once
 
@@ -9,32 +9,55 @@
 
 namespace vmtraffic {
 
-// What was sampled of one kind of packets. `scale`: how many packets each sample stood for (1: every packet was seen).
+// Packets that are added at once, taken for equally long, and how many each of them stands for (1: every packet was seen).
+struct Seen {
+  double octets{0};  // of all of them
+  double scale{1};
+  std::uint32_t frames{1};
+  // Of a flow whose packets are seen all or none of them: what was added of it before. Null: each packet was chosen for itself.
+  struct Before {
+    double octets{0}, packets{0};
+  };
+  const Before* flow{nullptr};
+};
+
+// What was seen of one kind of packets.
 struct SampleSums {
   std::uint64_t samples{0};
-  double packets{0};         // Σ scale
-  double octets{0};          // Σ scale · length
-  double length{0};          // Σ length
-  double length_squared{0};  // Σ length²
+  double packets{0};  // Σ scale
+  double octets{0};   // Σ scale · length
+  // How far to trust them. Of packets that were chosen for themselves Σ length and Σ length²; of whole flows the variances of `packets` and
+  // of `octets`. Nobody adds both to one.
+  double packets_spread{0};
+  double octets_spread{0};
 
-  // `frames` of them at once: their octets together, taken for equally long.
-  void add(double octets_of_frames, double scale, std::uint32_t frames = 1) {
-    samples += frames;
-    packets += scale * frames;
-    octets += scale * octets_of_frames;
-    length += octets_of_frames;
-    length_squared += octets_of_frames * octets_of_frames / frames;
+  void add(const Seen& seen) {
+    samples += seen.frames;
+    packets += seen.scale * seen.frames;
+    octets += seen.scale * seen.octets;
+    if (seen.flow == nullptr) {
+      packets_spread += seen.octets;
+      octets_spread += seen.octets * seen.octets / seen.frames;
+      return;
+    }
+    // A flow of y octets that is there with probability 1/scale stands for scale · y, with a variance of scale · (scale − 1) · y²: what y
+    // grew by makes y² grow.
+    const double variance = seen.scale * (seen.scale - 1);
+    packets_spread += variance * seen.frames * (2 * seen.flow->packets + seen.frames);
+    octets_spread += variance * seen.octets * (2 * seen.flow->octets + seen.octets);
   }
   SampleSums& operator+=(const SampleSums& other) {
     samples += other.samples;
     packets += other.packets;
     octets += other.octets;
-    length += other.length;
-    length_squared += other.length_squared;
+    packets_spread += other.packets_spread;
+    octets_spread += other.octets_spread;
     return *this;
   }
   friend bool operator==(const SampleSums&, const SampleSums&) = default;
 };
+
+inline constexpr double kBound95 = 1.96;  // of a normal distribution, in standard deviations
 
 // Packet sampling theory (Phaal and Panchen, "Packet Sampling Basics"): packets ± 196·√(1/n) %, octets ± 196·√((1 + cv²)/n) % with cv the
 // coefficient of variation of the frames' length; both times √(1 − n/N), since n of N packets were seen: at 1 in 1 nothing is uncertain.
@@ -46,11 +69,27 @@ inline Estimate estimate_of(const SampleSums& sums) {
   }
   const auto n = static_cast<double>(sums.samples);
   const double unseen = std::sqrt(std::max(0.0, 1 - n / std::max(n, sums.packets)));
-  const double mean = sums.length / n;
-  const double variance = std::max(0.0, sums.length_squared / n - mean * mean);
+  const double mean = sums.packets_spread / n;
+  const double variance = std::max(0.0, sums.octets_spread / n - mean * mean);
   const double cv_squared = mean > 0 ? variance / (mean * mean) : 0;
-  out.packets_error_95 = 1.96 * std::sqrt(1 / n) * unseen;
-  out.octets_error_95 = 1.96 * std::sqrt((1 + cv_squared) / n) * unseen;
+  out.packets_error_95 = kBound95 * std::sqrt(1 / n) * unseen;
+  out.octets_error_95 = kBound95 * std::sqrt((1 + cv_squared) / n) * unseen;
+  return out;
+}
+
+// The same of whole flows: what a few large ones weigh is in their variance, so one of them alone is off by far.
+// Flows' sizes have a long tail: where the largest were left out, sum and variance are both too small, and 1.96 standard errors hold the
+// true value in 84 of 100 cases only (some 200 flows) to 93 (2,500). Four relative standard errors more make it 93 to 96, as measured by
+// CaptureShareTest.TheSumIsInsideThePublishedBound.
+inline Estimate estimate_of_flows(const SampleSums& sums) {
+  const auto error_95 = [](double sum, double spread) {
+    if (sum <= 0) return HUGE_VAL;
+    const double relative = std::sqrt(spread) / sum;
+    return kBound95 * relative * (1 + 4 * relative);
+  };
+  Estimate out{.octets = sums.octets, .packets = sums.packets, .samples = sums.samples};
+  out.packets_error_95 = error_95(sums.packets, sums.packets_spread);
+  out.octets_error_95 = error_95(sums.octets, sums.octets_spread);
   return out;
 }
 

@@ -277,18 +277,23 @@ void FlowLedger::account(const SampledPacket& sample, const Side& side, const st
     flows.foreign_mac += sample.frames;
     counts_.foreign_mac += sample.frames;
   }
-  flows.all.add(direction, octets, sample.scale, now, sample.frames);
-  flows.by_class[static_cast<std::size_t>(class_of(frame))].add(direction, octets, sample.scale, now, sample.frames);
+  const Seen seen{octets, sample.scale, sample.frames, sample.flow};
+  flows.all.add(direction, seen, now);
+  flows.by_class[static_cast<std::size_t>(class_of(frame))].add(direction, seen, now);
   const auto service = service_of(frame);
   VnicFlows::Hints& hints = flows.hints[static_cast<std::size_t>(direction)];
-  if (service) flows.services.touch(*service, hints.service, sample.frames).add(direction, octets, sample.scale, now, sample.frames);
+  if (service) flows.services.touch(*service, hints.service, sample.frames).add(direction, seen, now);
+  const bool has_application = sample.application != SampledPacket::kNotLookedFor;
+  if (has_application) flows.applications.touch(sample.application, hints.application, sample.frames).add(direction, seen, now);
   if (sample.tcp != nullptr) flows.tcp.add(*sample.tcp);
   if (direction == Direction::kTx) learn(sample, side, frame);
   const Peer peer = peer_of(sample, side, frame, direction, other);
   if (peer.kind == PeerKind::kNone) return;
   ConversationFlows& conversation = conversations_.touch({side.vnic, peer}, hints.conversation, sample.frames);
-  conversation.sums.add(direction, octets, sample.scale, now, sample.frames);
-  conversation.vote(service.value_or(ServiceKey{}), sample.frames);
+  conversation.sums.add(direction, seen, now);
+  conversation.service.vote(service.value_or(ServiceKey{}), sample.frames);
+  if (has_application) conversation.application.vote(sample.application, sample.frames);
+  if (sample.server_name != nullptr) conversation.server_name = *sample.server_name;
 }
 
 FlowLedger::Ends FlowLedger::ends_of(const SampledPacket& sample) {
@@ -313,6 +318,11 @@ FlowLedger::Ends FlowLedger::look_up_ends(const SampledPacket& sample) const {
   return ends;
 }
 
+// At a tap the packet tells of that tap's vNIC alone.
+bool FlowLedger::tells_of(const SampledPacket& sample, const std::optional<Side>& side) {
+  return side && (!sample.at_tap || side->by == AttributedBy::kTap);
+}
+
 bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
   if (sample.ports_are_ours) sampled_here_ = now;
   auto [from, to] = ends_of(sample);
@@ -331,9 +341,8 @@ bool FlowLedger::take(const SampledPacket& sample, Nanoseconds now, bool ours) {
     ++counts_.not_elected;
     side->reset();
   }
-  const auto counts_here = [&](const std::optional<Side>& side) { return side && (!sample.at_tap || side->by == AttributedBy::kTap); };
-  if (counts_here(from)) account(sample, *from, to, Direction::kTx, now);
-  if (counts_here(to)) account(sample, *to, from, Direction::kRx, now);
+  if (tells_of(sample, from)) account(sample, *from, to, Direction::kTx, now);
+  if (tells_of(sample, to)) account(sample, *to, from, Direction::kRx, now);
   return true;
 }
 
@@ -345,9 +354,7 @@ bool FlowLedger::is_of_inner(const SampledPacket& sample) const {
 
 FlowLedger::Owners FlowLedger::owners(const SampledPacket& sample) {
   const auto [from, to] = ends_of(sample);
-  const auto number = [&](const std::optional<Side>& side) {
-    return side && (!sample.at_tap || side->by == AttributedBy::kTap) ? side->vnic : kNoVnic;
-  };
+  const auto number = [&](const std::optional<Side>& side) { return tells_of(sample, side) ? side->vnic : kNoVnic; };
   return {number(from), number(to)};
 }
 
@@ -396,6 +403,8 @@ void FlowLedger::drop(const SampledPacket& dropped, std::string_view reason, Nan
   if (!from && !to) count(kNoVnic, Direction::kRx);
 }
 
+void FlowLedger::know_application(std::uint32_t application, const ApplicationName& name) { applications_.try_emplace(application, name); }
+
 void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   rebuild_addresses();
   for (std::size_t row = 0; row < std::min(rows_.size(), totals.size()); ++row) {
@@ -419,6 +428,7 @@ void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
     flows.all.begin_period();
     for (RecentSums& sums : flows.by_class) sums.begin_period();
     flows.services.age(begin, forget);
+    flows.applications.age(begin, forget);
     flows.tcp_previous = std::exchange(flows.tcp, {});
     flows.forwards = flows.addresses.evictions() > flows.evicted_before;
     flows.evicted_before = flows.addresses.evictions();

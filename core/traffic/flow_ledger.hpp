@@ -34,12 +34,12 @@
 
 namespace vmtraffic {
 
-// What the ledger is asked to account for: one packet as an agent saw it.
 struct TcpSample {  // as an agent's own kernel knows the connection
   std::uint32_t rtt_us{0}, rtt_variance_us{0}, min_rtt_us{0};
   std::uint32_t lost{0}, retransmitted{0};  // segments, just now
 };
 
+// What the ledger is asked to account for: one packet as an agent saw it.
 struct SampledPacket {
   const Packet* packet{nullptr};
   double octets{0};                    // frame length without FCS
@@ -53,8 +53,18 @@ struct SampledPacket {
   const TcpSample* tcp{nullptr};
   // A capture hands over what it counted of a flow: so many packets, whose octets are `octets` together.
   std::uint32_t frames{1};
+  const Seen::Before* flow{nullptr};  // what it handed over of the same flow and direction before
   // Captured at the vNIC's own link, which `input` or `output` names: nothing is said of the vNIC at the other end but that it is there.
   bool at_tap{false};
+  // What it was found to carry: see FlowLedger::know_application(). 0: looked for, and unknown.
+  std::uint32_t application{kNotLookedFor};
+  const std::string* server_name{nullptr};  // that a client asked for
+  static constexpr std::uint32_t kNotLookedFor = 0xFFFF'FFFF;
+};
+
+struct ApplicationName {
+  std::string name, category;
+  friend bool operator==(const ApplicationName&, const ApplicationName&) = default;
 };
 
 // The other end of a conversation.
@@ -83,9 +93,9 @@ using BothWays = std::array<SampleSums, kDirectionCount>;
 struct RecentSums {
   Nanoseconds since{0};                // of its first sample
   BothWays current, previous, before;  // the period that runs, the one before, and all that were before that
-  void add(Direction d, double octets, double scale, Nanoseconds now, std::uint32_t frames = 1) {
+  void add(Direction d, const Seen& seen, Nanoseconds now) {
     if (since == 0) since = now;
-    current[static_cast<std::size_t>(d)].add(octets, scale, frames);
+    current[static_cast<std::size_t>(d)].add(seen);
   }
   void begin_period() {
     for (std::size_t d = 0; d < kDirectionCount; ++d) before[d] += previous[d];
@@ -112,21 +122,29 @@ struct ConversationKey {
   }
 };
 
-// What is kept of a conversation: beside its sums the service that more than half of its samples are of, where one is.
-struct ConversationFlows {
-  RecentSums sums;
-  ServiceKey service;      // Boyer and Moore's candidate
+// What more than half of the votes are for, where there is such a thing.
+template <class T>
+struct Majority {
+  T value{};               // Boyer and Moore's candidate
   std::uint32_t votes{0};  // that it is ahead
-  void vote(const ServiceKey& sample, std::uint32_t frames = 1) {
-    if (service == sample) {
-      votes += std::min(frames, ~votes);
-    } else if (votes >= frames) {
-      votes -= frames;
+  void vote(const T& sample, std::uint32_t times) {
+    if (value == sample) {
+      votes += std::min(times, ~votes);
+    } else if (votes >= times) {
+      votes -= times;
     } else {
-      service = sample;
-      votes = frames - votes;
+      value = sample;
+      votes = times - votes;
     }
   }
+};
+
+// What is kept of a conversation: beside its sums the service and the application of most of its samples.
+struct ConversationFlows {
+  RecentSums sums;
+  Majority<ServiceKey> service;
+  Majority<std::uint32_t> application;
+  std::string server_name;  // the last one that was asked for
 };
 
 // Sums of TCP samples, over one period.
@@ -201,13 +219,14 @@ using ExactMarks = std::array<std::optional<ExactMark>, kDirectionCount>;
 struct VnicFlows {
   VnicKey key;
   struct Hints {
-    std::uint32_t service{0}, conversation{0};
+    std::uint32_t service{0}, conversation{0}, application{0};
   };
   std::array<Hints, kDirectionCount> hints;  // of HeavyTable's
   std::array<Election, kDirectionCount> elected;
   RecentSums all;
   std::array<RecentSums, kTrafficClassCount> by_class;
   HeavyTable<ServiceKey, RecentSums> services;
+  HeavyTable<std::uint32_t, RecentSums> applications;
   std::uint64_t foreign_mac{0};  // samples from its port with another's MAC
   TcpSums tcp, tcp_previous;
   // Source addresses of what it sends with its own MAC. More of them than fit in one period: it forwards for others, and they are not its.
@@ -222,7 +241,8 @@ struct VnicFlows {
   // At the beginning of the two periods, by direction.
   ExactMarks exact, exact_previous;
   std::array<double, kDirectionCount> at_reading{};  // octets that samples stood for when the exact counters were read last
-  VnicFlows(const VnicKey& k, std::uint32_t max_services) : key(k), services(max_services), addresses(kMaxAddresses) {}
+  VnicFlows(const VnicKey& k, std::uint32_t max_services)
+      : key(k), services(max_services), applications(max_services), addresses(kMaxAddresses) {}
   static constexpr std::uint32_t kMaxAddresses = 16;
 };
 
@@ -242,9 +262,10 @@ class FlowLedger {
   struct Limits {
     std::uint32_t conversations{65'536};
     std::uint32_t conversations_per_vnic{0};  // not 0: room for so many of each, up to `conversations`, instead of for all of them at once
-    std::uint32_t services_per_vnic{32};
+    std::uint32_t services_per_vnic{32};      // and as many applications
     Nanoseconds period{60 * kSecond};
     Nanoseconds election_lasts{180 * kSecond};  // an elected agent that is silent so long makes room
+    bool captures{false};                       // what it is told is what a capture saw, else samples of it
     bool ports_tell{false};                     // exact counters are those that port_told() tells of, not read at each tick
   };
   FlowLedger(Limits limits, const std::vector<NamedNetwork>& networks);
@@ -265,6 +286,8 @@ class FlowLedger {
   Owners owners(const SampledPacket& sample);
   // A packet that was dropped, and why. One more for each that stands behind it: agents limit how many they tell of.
   void drop(const SampledPacket& dropped, std::string_view reason, Nanoseconds now);
+  // What an application's number stands for; 0 stands for what is unknown. As many as an application detector has names.
+  void know_application(std::uint32_t application, const ApplicationName& name);
   // To be called at each tick: begins a new period when one is over. `totals` are the exact counters, in the inventory's rows.
   void tick(Nanoseconds now, std::span<const VnicTotals> totals);
 
@@ -287,6 +310,7 @@ class FlowLedger {
   const HeavyTable<ConversationKey, ConversationFlows>& conversations() const { return conversations_; }
   const HeavyTable<DropKey, DropCounts>& drops() const { return drops_; }
   const std::string& reason(std::uint32_t id) const { return reasons_[id]; }
+  const std::map<std::uint32_t, ApplicationName>& applications() const { return applications_; }
   // Addresses of the row's vNIC: seen at least twice, none where it forwards for others. In any order.
   std::vector<IpAddress> learnt_addresses(std::size_t row) const;
   // Each once, in the configuration's order: several networks may have one name.
@@ -320,6 +344,7 @@ class FlowLedger {
   void learn(const SampledPacket& sample, const Side& side, const Frame& frame);
   Scope scope_of(const SampledPacket& sample, const Side& side, const Frame& frame) const;
   void rebuild_addresses();
+  static bool tells_of(const SampledPacket& sample, const std::optional<Side>& side);
   bool is_guess(const Side& side, Nanoseconds now) const;
   bool elect(const Side& side, Direction direction, const SampledPacket& sample, Nanoseconds now);
   Peer peer_of(const SampledPacket& sample, const Side& side, const Frame& frame, Direction direction,
@@ -360,6 +385,7 @@ class FlowLedger {
   HeavyTable<DropKey, DropCounts> drops_{kMaxDrops};
   std::vector<std::string> reasons_;
   std::map<std::string, std::uint32_t, std::less<>> reason_ids_;
+  std::map<std::uint32_t, ApplicationName> applications_;
   static constexpr std::uint32_t kMaxDrops = 4096, kMaxReasons = 512, kLongestReason = 64;
   FlowCounts counts_;
   Nanoseconds period_{0}, previous_period_{0};

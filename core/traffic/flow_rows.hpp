@@ -63,6 +63,15 @@ struct ServiceFlowSums {
 };
 static_assert(sizeof(ServiceFlowSums) == 128);
 
+struct ApplicationFlowSums {
+  Nanoseconds since{0};
+  FlowSums rx, tx;
+  std::uint32_t vnic{0};
+  std::uint32_t application{0};  // place among `application_names`
+  friend bool operator==(const ApplicationFlowSums&, const ApplicationFlowSums&) = default;
+};
+static_assert(sizeof(ApplicationFlowSums) == 128);
+
 struct ConversationSums {
   Nanoseconds since{0};
   FlowSums rx, tx;
@@ -73,8 +82,8 @@ struct ConversationSums {
   std::uint8_t protocol{0};
   PeerKind kind{PeerKind::kNone};
   std::uint8_t address_version{0};  // 4 or 6 where the kind is kAddress
-  std::uint8_t reserved{0};
-  std::uint16_t reserved2{0};
+  FlowSource source{FlowSource::kUnknown};
+  std::uint16_t application{0};  // place among `application_names` plus 1 of what most samples are of; 0: not looked for, or mixed
   friend bool operator==(const ConversationSums&, const ConversationSums&) = default;
 };
 static_assert(sizeof(ConversationSums) == 152);
@@ -103,10 +112,13 @@ struct FlowRows {
   double covered_s{0};
   std::uint64_t samples{0};
   double packets{0}, octets{0}, unattributed_packets{0}, unattributed_octets{0};
-  std::vector<VnicFlowSums> vnics;              // inventory order
-  std::vector<ProtocolFlowSums> protocols;      // by vNIC, then recent octets
-  std::vector<ServiceFlowSums> services;        // by vNIC, then recent octets
-  std::vector<ConversationSums> conversations;  // by vNIC, then recent octets
+  std::vector<VnicFlowSums> vnics;                                     // inventory order
+  std::vector<ProtocolFlowSums> protocols;                             // by vNIC, then recent octets
+  std::vector<ServiceFlowSums> services;                               // by vNIC, then recent octets
+  std::vector<ApplicationFlowSums> applications;                       // by vNIC, then recent octets
+  std::vector<std::string> application_names, application_categories;  // equally many
+  std::vector<ConversationSums> conversations;                         // by vNIC, then recent octets
+  std::vector<std::string> server_names;  // that clients asked for in each of these conversations; empty: nowhere
   std::vector<std::string> networks;
   std::vector<NetworkPrefix> network_prefixes;  // the longest first: of several that hold an address the first counts
   std::vector<DropSums> drops;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace vmtraffic {
@@ -13,9 +15,9 @@ constexpr std::size_t kRx = 0, kTx = 1;
 // Fewer octets than this and a frame more or less, under way while the counters were read, is too large a part of them.
 constexpr std::uint64_t kLeastForCoverage = 10'000;
 
-FlowSums sums_of(const SampleSums& total, const SampleSums& recent) {
-  const Estimate all = estimate_of(total);
-  const Estimate now = estimate_of(recent);
+FlowSums sums_of(const SampleSums& total, const SampleSums& recent, bool of_flows) {
+  const Estimate all = of_flows ? estimate_of_flows(total) : estimate_of(total);
+  const Estimate now = of_flows ? estimate_of_flows(recent) : estimate_of(recent);
   FlowSums out;
   out.total_octets = all.octets;
   out.total_packets = all.packets;
@@ -31,17 +33,21 @@ FlowSums sums_of(const SampleSums& total, const SampleSums& recent) {
 }
 
 // A row's sums by direction, each from the ledger that was chosen for it. Nothing where that ledger has none.
-using Chosen = std::array<const RecentSums*, kDirectionCount>;
+struct Choice {
+  const RecentSums* sums{nullptr};
+  bool of_flows{false};  // a capture's: see estimate_of_flows()
+};
+using Chosen = std::array<Choice, kDirectionCount>;
 
 template <class Row>
 void fill(Row& row, const Chosen& sums) {
   const auto direction = [&](Direction d) {
-    const RecentSums* s = sums[static_cast<std::size_t>(d)];
-    return s == nullptr ? FlowSums{} : sums_of(s->total(d), s->recent(d));
+    const auto [s, of_flows] = sums[static_cast<std::size_t>(d)];
+    return s == nullptr ? FlowSums{} : sums_of(s->total(d), s->recent(d), of_flows);
   };
   row.rx = direction(Direction::kRx);
   row.tx = direction(Direction::kTx);
-  for (const RecentSums* s : sums) {
+  for (const auto& [s, of_flows] : sums) {
     if (s != nullptr && s->since != 0 && (row.since == 0 || s->since < row.since)) row.since = s->since;
   }
 }
@@ -159,44 +165,41 @@ class View {
   }
 
   void services(FlowRows& out) const {
-    std::vector<ServiceFlowSums> of_row;
-    Busiest<ServiceKey, RecentSums> busiest;
-    for (std::size_t row = 0; row < chosen_.size(); ++row) {
-      of_row.clear();
-      const auto add = [&](const ServiceKey& key, const RecentSums& s, bool rx, bool tx) {
-        ServiceFlowSums service;
-        fill(service, {rx ? &s : nullptr, tx ? &s : nullptr});
-        if (is_empty(service)) return;
-        service.vnic = static_cast<std::uint32_t>(row);
-        service.port = key.port;
-        service.protocol = key.protocol;
-        of_row.push_back(service);
-      };
-      if (is_of_one(row)) {
-        busiest.clear();
-        of(kRx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) {
-          busiest.offer(options_.top, {Weight(s), &key, &s});
-        });
-        for (const auto& entry : busiest.entries()) add(*entry.key, *entry.value, true, true);
-      } else {
-        of(kRx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, true, false); });
-        of(kTx, row).services.for_each([&](const ServiceKey& key, const RecentSums& s) { add(key, s, false, true); });
-        merge(of_row, [](const ServiceFlowSums& s) { return std::pair(s.protocol, s.port); });
-      }
-      std::sort(of_row.begin(), of_row.end(), busier<ServiceFlowSums>);
-      if (of_row.size() > options_.top) of_row.resize(options_.top);
-      out.services.insert(out.services.end(), of_row.begin(), of_row.end());
-    }
+    breakdown(
+        out.services, [](const VnicFlows& f) -> const auto& { return f.services; },
+        [](ServiceFlowSums& row, const ServiceKey& key) { row.port = key.port, row.protocol = key.protocol; },
+        [](const ServiceFlowSums& row) { return std::pair(row.protocol, row.port); });
   }
 
-  void conversations(FlowRows& out) const {
-    std::vector<ConversationSums> all;
+  void applications(FlowRows& out) {
+    breakdown(
+        out.applications, [](const VnicFlows& f) -> const auto& { return f.applications; },
+        [&](ApplicationFlowSums& row, std::uint32_t number) { row.application = place_of_application(out, number); },
+        [](const ApplicationFlowSums& row) { return row.application; });
+  }
+
+  void networks(FlowRows& out) {
+    for (const FlowLedger* ledger : ledgers_) {
+      std::vector<std::uint32_t>& places = network_places_.emplace_back();
+      for (const std::string& name : ledger->network_names()) places.push_back(place_of_network(out, name));
+      for (const auto& [network, name] : ledger->networks()) {
+        const NetworkPrefix prefix{network.address.octets, places[name], network.address.version, network.prefix_length};
+        const auto& known = out.network_prefixes;
+        if (std::find(known.begin(), known.end(), prefix) == known.end()) out.network_prefixes.push_back(prefix);
+      }
+    }
+    std::stable_sort(out.network_prefixes.begin(), out.network_prefixes.end(),
+                     [](const NetworkPrefix& a, const NetworkPrefix& b) { return a.length > b.length; });
+  }
+
+  void conversations(FlowRows& out) {
+    std::vector<NamedConversation> all;
     out.peers.assign(chosen_.size(), 0);
     for (std::size_t l = 0; l < ledgers_.size(); ++l) {
       const std::vector<std::uint32_t> rows = rows_by_number(*ledgers_[l]);
       std::vector<Busiest<ConversationKey, ConversationFlows>> busiest(chosen_.size());
       const auto add = [&](const ConversationKey& key, const ConversationFlows& flows) {
-        if (const auto row = conversation(l, rows, key, flows)) all.push_back(*row);
+        if (const auto row = conversation(out, l, rows, key, flows)) all.push_back(*row);
       };
       ledgers_[l]->conversations().for_each([&](const ConversationKey& key, const ConversationFlows& flows) {
         const std::uint32_t row = rows[key.vnic];
@@ -211,22 +214,26 @@ class View {
       }
     }
     if (ledgers_.size() > 1)
-      merge(all, [](const ConversationSums& c) { return std::tuple(c.vnic, c.kind, c.peer, c.address_version, c.address); });
-    for (const ConversationSums& c : all) {
+      merge(all, [](const NamedConversation& c) { return std::tuple(c.vnic, c.kind, c.peer, c.address_version, c.address); });
+    for (const NamedConversation& c : all) {
       if (c.kind != PeerKind::kNetwork && is_of_one(c.vnic)) continue;  // was counted above
       out.peers[c.vnic] += c.rx.samples + c.tx.samples > 0 ? 1U : 0U;
     }
     std::sort(all.begin(), all.end(),
-              [](const ConversationSums& a, const ConversationSums& b) { return a.vnic != b.vnic ? a.vnic < b.vnic : busier(a, b); });
+              [](const NamedConversation& a, const NamedConversation& b) { return a.vnic != b.vnic ? a.vnic < b.vnic : busier(a, b); });
     std::uint32_t vnic = 0, taken = 0;
-    for (const ConversationSums& c : all) {
+    bool any_server_name = false;
+    for (const NamedConversation& c : all) {
       if (c.vnic != vnic) taken = 0;
       vnic = c.vnic;
       const bool named = c.kind == PeerKind::kNetwork;
       if (!named && taken >= options_.top) continue;
       taken += named ? 0 : 1;
       out.conversations.push_back(c);
+      out.server_names.emplace_back(c.server_name);
+      any_server_name = any_server_name || !c.server_name.empty();
     }
+    if (!any_server_name) out.server_names.clear();
   }
 
   // Several ledgers may have been told of the same drop by two agents: that with the most is believed.
@@ -251,6 +258,20 @@ class View {
   }
 
  private:
+  struct NamedConversation : ConversationSums {
+    std::string_view server_name;
+  };
+
+  // A capture tells of every packet, or of every packet of its flows, where an agent tells of some.
+  bool is_better(std::uint32_t one, std::uint32_t other, std::size_t row, std::size_t direction) const {
+    const FlowLedger &a = *ledgers_[one], &b = *ledgers_[other];
+    const Election &by_a = a.flows(row).elected[direction], &by_b = b.flows(row).elected[direction];
+    const Nanoseconds lasts = b.limits().election_lasts;
+    const bool neither_is_silent = by_a.agent != 0 && by_b.agent != 0 && std::abs(by_a.last_sample - by_b.last_sample) <= lasts;
+    if (neither_is_silent && a.limits().captures != b.limits().captures) return a.limits().captures;
+    return is_better(by_a, by_b, lasts);
+  }
+
   // The same rule by which a ledger elects among its own agents.
   static bool is_better(const Election& one, const Election& other, Nanoseconds election_lasts) {
     if (one.agent == 0 || other.agent == 0) return one.agent != 0 && other.agent == 0;
@@ -262,10 +283,65 @@ class View {
   std::uint32_t choose(std::size_t row, std::size_t direction) const {
     std::uint32_t best = 0;
     for (std::uint32_t l = 1; l < ledgers_.size(); ++l) {
-      const Election& now = ledgers_[best]->flows(row).elected[direction];
-      if (is_better(ledgers_[l]->flows(row).elected[direction], now, ledgers_[l]->limits().election_lasts)) best = l;
+      if (is_better(l, best, row, direction)) best = l;
     }
     return best;
+  }
+
+  // The busiest rows of each vNIC, of one of its tables. name(row, key) puts the key into a row, key_of(row) gives it back.
+  template <class Row, class Pick, class Name, class KeyOf>
+  void breakdown(std::vector<Row>& out, Pick pick, Name name, KeyOf key_of) const {
+    using Key = std::remove_cvref_t<decltype(pick(of(kRx, 0)).key_at(0))>;
+    std::vector<Row> of_row;
+    Busiest<Key, RecentSums> busiest;
+    for (std::size_t row = 0; row < chosen_.size(); ++row) {
+      of_row.clear();
+      const auto add = [&](const Key& key, const RecentSums& s, bool rx, bool tx) {
+        Row entry;
+        fill(entry, {rx ? choice(kRx, row, s) : Choice{}, tx ? choice(kTx, row, s) : Choice{}});
+        if (is_empty(entry)) return;
+        entry.vnic = static_cast<std::uint32_t>(row);
+        name(entry, key);
+        of_row.push_back(entry);
+      };
+      if (is_of_one(row)) {
+        busiest.clear();
+        pick(of(kRx, row)).for_each([&](const Key& key, const RecentSums& s) { busiest.offer(options_.top, {Weight(s), &key, &s}); });
+        for (const auto& entry : busiest.entries()) add(*entry.key, *entry.value, true, true);
+      } else {
+        pick(of(kRx, row)).for_each([&](const Key& key, const RecentSums& s) { add(key, s, true, false); });
+        pick(of(kTx, row)).for_each([&](const Key& key, const RecentSums& s) { add(key, s, false, true); });
+        merge(of_row, key_of);
+      }
+      std::sort(of_row.begin(), of_row.end(), busier<Row>);
+      if (of_row.size() > options_.top) of_row.resize(options_.top);
+      out.insert(out.end(), of_row.begin(), of_row.end());
+    }
+  }
+
+  // Each ledger numbers the networks that its configuration names.
+  std::uint32_t place_of_network(FlowRows& out, const std::string& name) {
+    const auto place = static_cast<std::size_t>(std::find(out.networks.begin(), out.networks.end(), name) - out.networks.begin());
+    if (place == out.networks.size()) out.networks.push_back(name);
+    return static_cast<std::uint32_t>(place);
+  }
+
+  std::uint32_t place_of_application(FlowRows& out, std::uint32_t number) {
+    const auto [place, is_new] = application_places_.try_emplace(number, static_cast<std::uint32_t>(out.application_names.size()));
+    if (is_new) {
+      const ApplicationName name = name_of_application(number);
+      out.application_names.push_back(name.name);
+      out.application_categories.push_back(name.category);
+    }
+    return place->second;
+  }
+
+  ApplicationName name_of_application(std::uint32_t number) const {
+    for (const FlowLedger* ledger : ledgers_) {
+      const auto known = ledger->applications().find(number);
+      if (known != ledger->applications().end()) return known->second;
+    }
+    return {"Unknown", "Unspecified"};
   }
 
   // Both directions are of one ledger: what another says of the row is not published.
@@ -275,7 +351,11 @@ class View {
 
   template <class Pick>
   Chosen sums(std::size_t row, Pick&& pick) const {
-    return {pick(of(kRx, row)), pick(of(kTx, row))};
+    return {choice(kRx, row, *pick(of(kRx, row))), choice(kTx, row, *pick(of(kTx, row)))};
+  }
+
+  Choice choice(std::size_t direction, std::size_t row, const RecentSums& sums) const {
+    return {&sums, ledgers_[chosen_[row][direction]]->limits().captures};
   }
 
   std::uint32_t agent(std::size_t direction, std::size_t row, std::uint32_t number) const {
@@ -304,26 +384,37 @@ class View {
     return rows;
   }
 
-  std::optional<ConversationSums> conversation(std::size_t l, const std::vector<std::uint32_t>& rows, const ConversationKey& key,
-                                               const ConversationFlows& flows) const {
+  // A capture tells of each packet, or of all packets of the flows that it kept.
+  static FlowSource source_of(const FlowLedger& ledger, const ConversationSums& c) {
+    if (!ledger.limits().captures) return FlowSource::kSflow;
+    const auto is_exact = [](const FlowSums& s) { return s.total_samples == 0 || s.total_packets_error == 0; };
+    return is_exact(c.rx) && is_exact(c.tx) ? FlowSource::kCapture : FlowSource::kCaptureScaled;
+  }
+
+  std::optional<NamedConversation> conversation(FlowRows& out, std::size_t l, const std::vector<std::uint32_t>& rows,
+                                                const ConversationKey& key, const ConversationFlows& flows) {
     const std::uint32_t row = rows[key.vnic];
-    ConversationSums c;
-    fill(c, {chosen_[row][kRx] == l ? &flows.sums : nullptr, chosen_[row][kTx] == l ? &flows.sums : nullptr});
+    NamedConversation c;
+    const auto told = [&](std::size_t direction) { return chosen_[row][direction] == l ? choice(direction, row, flows.sums) : Choice{}; };
+    fill(c, {told(kRx), told(kTx)});
     if (is_empty(c)) return std::nullopt;
     c.vnic = row;
     c.kind = key.peer.kind;
     if (c.kind == PeerKind::kVnic) c.peer = rows[key.peer.number];
-    if (c.kind == PeerKind::kNetwork) c.peer = key.peer.number;
+    if (c.kind == PeerKind::kNetwork) c.peer = network_places_[l][key.peer.number];
     if (c.kind == PeerKind::kAddress) {
       c.address = key.peer.address.octets;
       c.address_version = key.peer.address.version;
     }
-    if (flows.votes > 0) c.protocol = flows.service.protocol, c.port = flows.service.port;
+    if (flows.service.votes > 0) c.protocol = flows.service.value.protocol, c.port = flows.service.value.port;
+    if (flows.application.votes > 0) c.application = static_cast<std::uint16_t>(place_of_application(out, flows.application.value) + 1);
+    c.server_name = flows.server_name;
+    c.source = source_of(*ledgers_[l], c);
     return c;
   }
 
-  // Makes one of each two rows with the same key: one of them has the one direction, the other the other. Of their services the busier
-  // one's is the conversation's.
+  // Makes one of each two rows with the same key: one of them has the one direction, the other the other. Its service is the busier
+  // one's, and whose word it is the less exact one's.
   template <class Row, class Key>
   static void merge(std::vector<Row>& rows, Key&& key) {
     std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) < key(b); });
@@ -331,9 +422,13 @@ class View {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (kept > 0 && key(rows[kept - 1]) == key(rows[i])) {
         Row& into = rows[kept - 1];
-        if (into.protocol == 0 || (rows[i].protocol != 0 && busier(rows[i], into))) {
-          into.protocol = rows[i].protocol;
-          into.port = rows[i].port;
+        if constexpr (std::is_same_v<Row, NamedConversation>) {
+          if (into.protocol == 0 || (rows[i].protocol != 0 && busier(rows[i], into))) {
+            into.protocol = rows[i].protocol;
+            into.port = rows[i].port;
+          }
+          if (into.application == 0) into.application = rows[i].application, into.server_name = rows[i].server_name;
+          into.source = std::min(into.source, rows[i].source);
         }
         if (rows[i].rx.total_samples > 0) into.rx = rows[i].rx;
         if (rows[i].tx.total_samples > 0) into.tx = rows[i].tx;
@@ -348,6 +443,8 @@ class View {
   std::span<const FlowLedger* const> ledgers_;
   const FlowViewOptions& options_;
   std::vector<std::array<std::uint32_t, kDirectionCount>> chosen_;  // by row and direction: which ledger
+  std::vector<std::vector<std::uint32_t>> network_places_;          // by ledger and its own number, among the names that are published
+  std::map<std::uint32_t, std::uint32_t> application_places_;       // by number, among the names that are published
 };
 
 }  // namespace
@@ -366,13 +463,12 @@ FlowRows flow_rows(std::span<const FlowLedger* const> ledgers, std::span<const V
     if (ledger->recent_since() != 0) since = std::min(since, ledger->recent_since());
   }
   out.covered_s = static_cast<double>(now - since) / static_cast<double>(kSecond);
-  out.networks = ledgers[0]->network_names();
-  for (const auto& [network, name] : ledgers[0]->networks())
-    out.network_prefixes.push_back({network.address.octets, name, network.address.version, network.prefix_length});
-  const View view(ledgers, options);
+  View view(ledgers, options);
+  view.networks(out);
   view.vnics(out, totals);
   view.protocols(out);
   view.services(out);
+  view.applications(out);
   view.conversations(out);
   view.drops(out);
   return out;

@@ -52,33 +52,37 @@ LatencyStats LatencyWindow::stats_of(const LatencyHistogram& histogram, const Su
 
 void LatencyWindow::tick(Nanoseconds now) {
   interval_ = stats_of(now_, sums_);
-  if (sums_.count > 0) {
+  bool changed = sums_.count > 0;
+  if (changed) {
     if (slices_.empty() || now - slices_.back().since >= kSlice) slices_.push_back({now, {}, {}});
     Slice& slice = slices_.back();
     slice.sums += sums_;
-    auto& counts = now_.counts();
     const auto known = static_cast<std::ptrdiff_t>(slice.bins.size());
-    for (std::size_t b = 0; b < counts.size(); ++b) {
-      if (counts[b] == 0) continue;
-      long_.counts()[b] += counts[b];
+    for (std::size_t b = now_.begin(); b < now_.end(); ++b) {
+      const std::uint32_t count = now_.count(b);
+      if (count == 0) continue;
+      long_.add(b, count);
       const auto bucket = static_cast<std::uint16_t>(b);
       const auto end = slice.bins.begin() + known;
       const auto at = std::lower_bound(slice.bins.begin(), end, bucket, [](const Bin& bin, std::uint16_t x) { return bin.bucket < x; });
       if (at != end && at->bucket == bucket) {
-        at->count += counts[b];
+        at->count += count;
       } else {
-        slice.bins.push_back({bucket, counts[b]});
+        slice.bins.push_back({bucket, count});
       }
-      counts[b] = 0;
     }
+    now_.clear();
     std::inplace_merge(slice.bins.begin(), slice.bins.begin() + known, slice.bins.end(),
                        [](const Bin& a, const Bin& b) { return a.bucket < b.bucket; });
     sums_ = {};
   }
   while (!slices_.empty() && now - slices_.front().since > kFiveMinutes) {
-    for (const Bin& bin : slices_.front().bins) long_.counts()[bin.bucket] -= bin.count;
+    for (const Bin& bin : slices_.front().bins) long_.remove(bin.bucket, bin.count);
     slices_.pop_front();
+    changed = true;
   }
+  if (!changed) return;
+  if (slices_.empty()) long_.clear();
   Sums all;
   for (const Slice& slice : slices_) all += slice.sums;
   five_minutes_ = stats_of(long_, all);

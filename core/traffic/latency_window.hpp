@@ -4,7 +4,7 @@
 // whatever the distribution. Minimum and mean are exact.
 //
 //   add     O(1), allocates nothing
-//   tick    O(buckets), allocates what the last five minutes need
+//   tick    O(buckets between the shortest and the longest), allocates what the last five minutes need; where nothing came or went, nothing
 #pragma once
 
 #include <array>
@@ -35,19 +35,32 @@ class LatencyHistogram {
   // The bucket's [first, last) in nanoseconds.
   static std::pair<double, double> range_of(std::size_t bucket);
 
-  void add(Nanoseconds latency) { ++counts_[bucket_of(latency)]; }
-  std::array<std::uint32_t, kBuckets>& counts() { return counts_; }
-  const std::array<std::uint32_t, kBuckets>& counts() const { return counts_; }
+  void add(Nanoseconds latency) { add(bucket_of(latency), 1); }
+  void add(std::size_t bucket, std::uint32_t count) {
+    counts_[bucket] += count;
+    if (bucket < begin_) begin_ = bucket;
+    if (bucket >= end_) end_ = bucket + 1;
+  }
+  void remove(std::size_t bucket, std::uint32_t count) { counts_[bucket] -= count; }
+  std::uint32_t count(std::size_t bucket) const { return counts_[bucket]; }
+  // Outside of [begin, end) nothing was counted since all was cleared: most vNICs' latencies are in few buckets.
+  std::size_t begin() const { return begin_; }
+  std::size_t end() const { return end_; }
+  void clear() {
+    for (std::size_t b = begin_; b < end_; ++b) counts_[b] = 0;
+    begin_ = kBuckets;
+    end_ = 0;
+  }
 
   // The latencies below which these shares of all lie, in nanoseconds. `total`: how many there are, not 0. Shares in rising order.
   template <std::size_t N>
   std::array<double, N> quantiles(std::uint64_t total, const std::array<double, N>& shares) const {
     std::array<double, N> out{};
     std::uint64_t before = 0;
-    std::size_t bucket = 0;
+    std::size_t bucket = begin_;
     for (std::size_t i = 0; i < N; ++i) {
       const double rank = shares[i] * static_cast<double>(total);
-      while (bucket + 1 < kBuckets && static_cast<double>(before + counts_[bucket]) < rank) before += counts_[bucket++];
+      while (bucket + 1 < end_ && static_cast<double>(before + counts_[bucket]) < rank) before += counts_[bucket++];
       out[i] = within(bucket, rank - static_cast<double>(before));
     }
     return out;
@@ -58,6 +71,7 @@ class LatencyHistogram {
   double within(std::size_t bucket, double rank) const;
 
   std::array<std::uint32_t, kBuckets> counts_{};
+  std::size_t begin_{kBuckets}, end_{0};
 };
 
 class LatencyWindow {

@@ -113,6 +113,12 @@ class TcpConnection {
     opening_ = false;
     closed_ = true;
   }
+  // Somebody on the way, or this end's peer, says that the SYN of this sequence number will not arrive. False: there is none that waits.
+  bool refuse(std::uint8_t from, std::uint32_t seq) {
+    if (!opening_ || from != client_ || halves_[from].next != seq + 1) return false;
+    give_up();
+    return true;
+  }
   // Segments with data, on the wire, modulo 2^32.
   std::uint32_t segments(std::uint8_t end) const { return halves_[end].segments; }
 

@@ -26,8 +26,8 @@ void FrameDecoder::ipv4() {
   ip.ttl = r.u8();
   ip.protocol = r.u8();
   r.skip(2);
-  ip.src = read_ipv4(r);
-  ip.dst = read_ipv4(r);
+  read_ipv4(r, ip.src);
+  read_ipv4(r, ip.dst);
   if (total < header) return note(PacketFault::kMalformed, Layer::kIpv4);
   if (total > cursor_.wire_left()) note(PacketFault::kMalformed, Layer::kIpv4);
   cursor_.limit(total);

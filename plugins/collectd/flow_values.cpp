@@ -75,15 +75,19 @@ class FlowBuilder {
   }
 
   void add_services() {
-    const Range rows = context_.index.services(vnic_);
-    std::size_t sent = 0;
-    for (std::size_t i = rows.first; i < rows.first + rows.count && sent < context_.top; ++i) {
+    add_top(context_.index.services(vnic_), [&](std::size_t i) {
       const ServiceRow row = context_.snapshot.service(i);
-      const std::string service = service_part(row.service);
-      if (service.empty() || row.service.port >= kFirstEphemeralPort || !means_something(row.flows)) continue;
-      add_both_ways("service:" + service, row.flows);
-      ++sent;
-    }
+      const std::string service = row.service.port >= kFirstEphemeralPort ? "" : service_part(row.service);
+      return std::pair(service.empty() ? "" : "service:" + service, row.flows);
+    });
+  }
+
+  // Their names are nDPI's, not strangers': there is an end to them.
+  void add_applications() {
+    add_top(context_.index.applications(vnic_), [&](std::size_t i) {
+      const ApplicationRow row = context_.snapshot.application(i);
+      return std::pair(row.name.empty() ? "" : "application:" + safe_part(row.name), row.flows);
+    });
   }
 
   void add_conversations() {
@@ -120,6 +124,18 @@ class FlowBuilder {
 
   static bool means_something(const FlowBothWays& flows) {
     return flows.rx.recent.samples + flows.tx.recent.samples >= kLeastRecentSamples;
+  }
+
+  // The heaviest of these rows: what_of(row) gives what each is called, empty where it is not to be sent, and its flows.
+  template <class WhatOf>
+  void add_top(const Range& rows, WhatOf what_of) {
+    std::size_t sent = 0;
+    for (std::size_t i = rows.first; i < rows.first + rows.count && sent < context_.top; ++i) {
+      const auto [what, flows] = what_of(i);
+      if (what.empty() || !means_something(flows)) continue;
+      add_both_ways(what, flows);
+      ++sent;
+    }
   }
 
   void push(const char* type, const std::string& what, std::vector<Value> values) {
@@ -209,6 +225,9 @@ class FlowBuilder {
       metadata.emplace_back("peer_uuid", context_.snapshot.vnic(row.peer_vnic).key.domain.text());
     }
     if (row.service.protocol != 0) metadata.emplace_back("service", row.service.text());
+    if (!row.application.empty()) metadata.emplace_back("application", printable(row.application));
+    if (!row.server_name.empty()) metadata.emplace_back("server_name", printable(row.server_name));
+    if (row.source != FlowSource::kUnknown) metadata.emplace_back("source", vmtraffic::name_of(row.source));
     return metadata;
   }
 
@@ -227,6 +246,7 @@ FlowIndex::FlowIndex(const Snapshot& snapshot) {
   const std::size_t vnics = snapshot.vnic_count();
   protocols_ = ranges(snapshot.protocol_count(), vnics, [&](std::size_t i) { return snapshot.protocol(i).vnic; });
   services_ = ranges(snapshot.service_count(), vnics, [&](std::size_t i) { return snapshot.service(i).vnic; });
+  applications_ = ranges(snapshot.application_count(), vnics, [&](std::size_t i) { return snapshot.application(i).vnic; });
   conversations_ = ranges(snapshot.conversation_count(), vnics, [&](std::size_t i) { return snapshot.conversation(i).vnic; });
   for (std::size_t i = 0; i < snapshot.drop_count(); ++i) {
     if (const auto vnic = snapshot.drop(i).vnic) drops_.emplace_back(*vnic, i);
@@ -252,6 +272,7 @@ void add_flow_values(const FlowContext& context, std::size_t vnic, const std::st
   builder.add_protocols();
   builder.add_drops();
   builder.add_services();
+  builder.add_applications();
   builder.add_conversations();
 }
 

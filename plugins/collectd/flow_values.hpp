@@ -2,6 +2,7 @@
 //   if_octets, if_packets   VNIC:sampled            all, estimated
 //                           VNIC:protocol:udp       by protocol
 //                           VNIC:service:tcp:443    by service port below kFirstEphemeralPort: the heaviest
+//                           VNIC:application:SSH    by what flows carry, where the collector tells: the heaviest
 //                           VNIC:vm:NAME:MAC, VNIC:network:NAME, if asked for VNIC:address:IP   by peer: the heaviest
 //   gauge                   VNIC:coverage_rx        share of the exact counters' octets that the samples account for (percent ends at
 //   100.1)
@@ -12,7 +13,7 @@
 //
 // Estimates are sent as totals, from which collectd makes rates. A row whose totals began anew counts from its beginning alone: what
 // collectd then sees is a negative difference (DERIVE drops it) or too small a one, never one too big. For that an identifier must be one
-// row's: what changes within a row (a conversation's service) goes into the metadata.
+// row's: what changes within a row (a conversation's service, application and server name) goes into the metadata.
 //
 // Each identifier is a file of an RRD for ever: those that strangers choose, addresses and ephemeral ports, would be without bound.
 #pragma once
@@ -48,13 +49,14 @@ class FlowIndex {
   bool empty() const { return protocols_.empty(); }
   Range protocols(std::size_t vnic) const { return at(protocols_, vnic); }
   Range services(std::size_t vnic) const { return at(services_, vnic); }
+  Range applications(std::size_t vnic) const { return at(applications_, vnic); }
   Range conversations(std::size_t vnic) const { return at(conversations_, vnic); }
   std::vector<std::size_t> drops(std::size_t vnic) const;
 
  private:
   static Range at(const std::vector<Range>& ranges, std::size_t vnic) { return vnic < ranges.size() ? ranges[vnic] : Range{}; }
-  std::vector<Range> protocols_, services_, conversations_;  // by vNIC
-  std::vector<std::pair<std::size_t, std::size_t>> drops_;   // vNIC and row, sorted
+  std::vector<Range> protocols_, services_, applications_, conversations_;  // by vNIC
+  std::vector<std::pair<std::size_t, std::size_t>> drops_;                  // vNIC and row, sorted
 };
 
 // What all vNICs of a snapshot have in common.
@@ -63,7 +65,7 @@ struct FlowContext {
   const DomainNames& names;
   const Naming& naming;
   const FlowIndex& index;
-  std::size_t top{0};     // peers, and services, of a vNIC
+  std::size_t top{0};     // peers, services and applications of a vNIC
   bool addresses{false};  // peers that are addresses too
 };
 

@@ -13,9 +13,18 @@ namespace {
 
 // Why there is nothing to judge by, and what to do; empty when there is something.
 std::string no_samples(const std::optional<FlowsInfo>& flows, const SnapshotPlace& place) {
-  if (!flows) return "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host";
+  if (!flows)
+    return "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host, or let [capture] select "
+           "VMs";
   if (flows->samples == 0) {
-    if (const std::string trouble = probe_trouble(place, "sflow"); !trouble.empty()) return fmt::format("nothing was sampled: {}", trouble);
+    for (const std::string_view probe : {"sflow", "capture"}) {
+      if (const std::string trouble = probe_trouble(place, probe); !trouble.empty()) return fmt::format("nothing was sampled: {}", trouble);
+    }
+    const Result<Snapshot> captured = readable_snapshot(place, kPartPerformance);
+    if (captured && captured->performance()) {
+      if (const std::string trouble = libvirt_trouble(place); !trouble.empty()) return fmt::format("no VM is known: {}", trouble);
+      return "nothing was captured yet at the links that [capture] in vmtraffic.toml selects";
+    }
     return "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen, sflow.allow and sflow.agents "
            "in vmtraffic.toml take it";
   }

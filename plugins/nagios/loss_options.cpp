@@ -59,7 +59,7 @@ Parsed<LossOptions> parse_loss_options(const std::vector<std::string>& arguments
   line.add_count("--minimum-segments", options.minimum_segments, 1, 1'000'000'000, "A share of fewer segments is not judged (default 100)");
   line.add_count("--minimum-attempts", options.minimum_attempts, 1, 1'000'000'000,
                  "A share of fewer connections or queries is not judged (default 10)");
-  add_side_ranges(line, options.thresholds, "percent, or per minute", parse_number);
+  add_side_ranges(line, options.thresholds, "percent, or per minute", parse_plain_number);
   add_worth_and_output(line, options);
   if (std::optional<Outcome> outcome = line.parse(arguments)) return *outcome;
 

@@ -84,7 +84,7 @@ Judgement undecided(const PeerFacts& peer, const PeerRule& rule, std::string_vie
     return {Ruling::kUndecided, fmt::format("its addresses are not known, so nobody can say whether {} has one of them; {} {}{} instead",
                                             rule.text(), verb, kVmPrefix, text_name(peer.vm))};
   }
-  return {Ruling::kUndecided, fmt::format("it may hold {}{}: name that in [sflow.networks] and {} the name",
+  return {Ruling::kUndecided, fmt::format("it may hold {}{}: name that in [sflow.networks] or [capture.networks] and {} the name",
                                           verb == kAllow ? "more than " : "", rule.text(), verb)};
 }
 
@@ -119,7 +119,7 @@ std::string PeerRule::text() const {
 
 Result<PeerRule> parse_peer_rule(std::string_view text) {
   constexpr std::string_view kRight =
-      "right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name of a network of [sflow.networks], or vm:NAME";
+      "right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name of a network of [sflow.networks] or [capture.networks], or vm:NAME";
   if (text.starts_with(kVmPrefix)) {
     text.remove_prefix(kVmPrefix.size());
     if (text.empty()) return Error{ErrorCode::kInvalid, "a VM's name is not empty; right would be e.g. vm:web1 or vm:/^web/"};
@@ -183,7 +183,8 @@ std::string TalkRules::strangers(const NamedNetworks& networks, const std::vecto
   for (const std::vector<PeerRule>* rules : {&deny, &allow}) {
     for (const PeerRule& rule : *rules) {
       if (const auto* network = std::get_if<PeerRule::Network>(&rule.what); network != nullptr && !networks.knows(network->name)) {
-        add(fmt::format("no network {} in [sflow.networks]; {}", text_name(network->name), known_names(networks.names())));
+        add(fmt::format("no network {} in [sflow.networks] or [capture.networks]; {}", text_name(network->name),
+                        known_names(networks.names())));
       }
       const auto* vm = std::get_if<PeerRule::Vm>(&rule.what);
       if (vm == nullptr || vm->name.is_pattern()) continue;

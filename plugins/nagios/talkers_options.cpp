@@ -10,13 +10,15 @@ namespace {
 
 constexpr std::string_view kDescription =
     "Checks with whom virtual machines and containers talk, as the guest sees it (rx is what it received), from packets that sFlow\n"
-    "agents sample: estimates, each with its error in 95 of 100 cases and the samples that it rests on.\n\n"
+    "agents sample or a capture sees: estimates, each with its error in 95 of 100 cases and the samples that it rests on.\n\n"
     "RANGE is [@]START:END: alert outside START to END, with @ inside; ~ is minus infinity, 10 is 0:10, 10: has no end.\n"
     "Numbers may end in k, M, G or T: -w 100M -c 500M alerts above 100 and 500 Mbit/s.";
 
 constexpr std::string_view kFooter =
-    "Only what the collector publishes is seen: the top conversations and services of each vNIC (sflow.top) in the recent window, and\n"
-    "all with the networks of [sflow.networks], which are always published. To be sure of a network, name it there. Its addresses then\n"
+    "Only what the collector publishes is seen: the top conversations and services of each vNIC (sflow.top, capture.top) in the recent "
+    "window, and\n"
+    "all with the networks of [sflow.networks] and [capture.networks], which are always published. To be sure of a network, name it there. "
+    "Its addresses then\n"
     "stand under its name alone: allow or deny the name. PORTs are those of services: the end that listens, else the lower one.\n"
     "A conversation with another VM is matched by vm:NAME, or by the addresses that are known of that VM; UNKNOWN where none is.\n"
     "Perfdata: NAME_top_rx_bits and so on of the top peer, whoever that is, NAME_peers (all that the collector keeps)\n"
@@ -54,8 +56,9 @@ void add_measure(CommandLine& line, TalkersOptions& options) {
 }
 
 void add_rules(CommandLine& line, TalkersOptions& options) {
-  line.add_texts("--allow", one_more(options.rules.allow, parse_peer_rule), "PEER",
-                 "All others are forbidden: a network, an address, a name of [sflow.networks], or vm:NAME. May be given again");
+  line.add_texts(
+      "--allow", one_more(options.rules.allow, parse_peer_rule), "PEER",
+      "All others are forbidden: a network, an address, a name of [sflow.networks] or [capture.networks], or vm:NAME. May be given again");
   line.add_texts("--deny", one_more(options.rules.deny, parse_peer_rule), "PEER",
                  "This peer is forbidden, allowed or not. May be given again");
   line.add_texts("--allow-port", one_more(options.rules.allow_ports, parse_port_rule), "PORT",

@@ -97,11 +97,13 @@ class TalkerBuilder {
       facts.vm = snapshot_.domain(vnic.domain).name;
       facts.addresses = vnic.addresses;
     }
-    take(talk_with(peer, row.service), row, facts);
+    take(talk_with(peer, row), row, facts);
   }
 
   void take(Talk& talk, const ConversationRow& row, const PeerFacts& facts) {
     if (talk.service != row.service) talk.service = {};
+    if (talk.application != row.application) talk.application = {};
+    talk.source = std::min(talk.source, row.source);
     add(row.flows, talk.rx, talk.tx);
     for (const Judgement& judgement : {options_.rules.of_peer(facts, networks_), options_.rules.of_service(row.service)}) {
       if (judgement.ruling > talk.judgement.ruling) talk.judgement = judgement;
@@ -126,10 +128,10 @@ class TalkerBuilder {
     }
   }
 
-  Talk& talk_with(const PeerName& peer, const ServiceKey& service) {
+  Talk& talk_with(const PeerName& peer, const ConversationRow& row) {
     const auto found = std::find_if(talks_.begin(), talks_.end(), [&](const Talk& talk) { return talk.peer == peer; });
     if (found != talks_.end()) return *found;
-    talks_.push_back({.peer = peer, .service = service});
+    talks_.push_back({.peer = peer, .service = row.service, .application = row.application, .source = row.source});
     return talks_.back();
   }
 

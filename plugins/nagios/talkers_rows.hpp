@@ -59,8 +59,10 @@ struct PeerName {
 
 struct Talk {
   PeerName peer{};
-  ServiceKey service{};   // what most of it is; none: mixed, or neither TCP nor UDP
-  SampledSum rx{}, tx{};  // recent
+  ServiceKey service{};                     // what most of it is; none: mixed, or neither TCP nor UDP
+  std::string_view application{};           // likewise, where the collector tells; the snapshot's
+  FlowSource source{FlowSource::kUnknown};  // of several conversations the least exact one's
+  SampledSum rx{}, tx{};                    // recent
   TalkValues values{};
   Judgement judgement{};
   State state{State::kOk};

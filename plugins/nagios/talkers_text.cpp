@@ -56,6 +56,7 @@ std::string TalkersText::text_of(const Talk& talk) const {
       break;
   }
   if (const std::string service = talk.service.text(); !service.empty()) text += fmt::format(" {}", service);
+  if (!talk.application.empty()) text += fmt::format(" {}", text_name(talk.application));
   std::string_view separator = " ";
   for (std::size_t i = 0; i < kTalkDirections.size(); ++i) {
     if (!talk.values[i]) continue;
@@ -70,6 +71,8 @@ std::string TalkersText::text_of(const Talk& talk) const {
                           plural(value.samples), value.enough ? "" : ", few");
     }
   }
+  if (talk.source == FlowSource::kCapture) text += ", captured";
+  if (talk.source == FlowSource::kCaptureScaled) text += ", captured in part";
   return text;
 }
 
@@ -80,7 +83,7 @@ std::string TalkersText::without_talk(const Talker& talker) const {
     case TalkerKind::kNotRunning:
       return fmt::format("{} is {}", name, name_of(domain.state));
     case TalkerKind::kNeverSampled:
-      return fmt::format("{} was never sampled: see whether an sFlow agent covers its vNICs", name);
+      return fmt::format("{} was never sampled: see whether an sFlow agent or [capture] covers its vNICs", name);
     case TalkerKind::kSampled:
       break;
   }
@@ -130,7 +133,7 @@ std::string TalkersText::list() const {
 std::string TalkersText::finding() const {
   std::string text;
   if (running(talkers_) > 0 && !talkers_.recently_sampled) {
-    text = fmt::format("no packet of any VM was sampled in {}: see whether the sFlow agents still send; ", window_);
+    text = fmt::format("no packet of any VM was sampled in {}: see whether the sFlow agents, or the capture, still work; ", window_);
   }
   if (talkers_.all.size() != 1) return text + summary() + list();
   const Talker& talker = talkers_.all.front();

@@ -43,10 +43,7 @@ Error wrong(std::string_view range, std::string_view why) {
 
 }  // namespace
 
-std::optional<double> parse_number(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  const double factor = multiplier(text.back());
-  if (factor > 1) text.remove_suffix(1);
+std::optional<double> parse_plain_number(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   // strtod would also take blanks, exponents, hex, "inf" and ".5"; an operator who writes one of these made a slip.
   std::string_view rest = text.starts_with('-') ? text.substr(1) : text;
@@ -59,8 +56,17 @@ std::optional<double> parse_number(std::string_view text) {
   if (!rest.empty()) return std::nullopt;
   // Not from_chars: in libstdc++ 12 it pulls in libm, and each library that a check loads shows in its time. No check sets a locale.
   const double value = std::strtod(std::string(text).c_str(), nullptr);
-  if (!std::isfinite(value * factor)) return std::nullopt;
-  return value * factor;
+  if (!std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_number(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const double factor = multiplier(text.back());
+  if (factor > 1) text.remove_suffix(1);
+  const std::optional<double> value = parse_plain_number(text);
+  if (!value || !std::isfinite(*value * factor)) return std::nullopt;
+  return *value * factor;
 }
 
 std::string plain_number(double value, int decimals) {

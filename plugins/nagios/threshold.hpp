@@ -32,6 +32,8 @@ struct Range {
 using NumberParser = std::optional<double> (*)(std::string_view);
 // A decimal number such as "1.5", "-3", "10M": digits, perhaps a fraction, perhaps k, M, G or T. Nothing else: no blanks, exponents, hex.
 std::optional<double> parse_number(std::string_view text);
+// The same without k, M, G and T: of a share they are a slip.
+std::optional<double> parse_plain_number(std::string_view text);
 
 // kInvalid with a sentence that says what is wrong with the range and what would be right.
 Result<Range> parse_range(std::string_view text, NumberParser parse = parse_number);

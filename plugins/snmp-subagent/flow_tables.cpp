@@ -80,6 +80,14 @@ std::optional<FlowsAt> service_flows(const View& view, std::size_t row) {
   return FlowsAt{&view.snapshot(), service.vnic, service.flows};
 }
 
+// ---- vtApplicationTable
+
+std::optional<FlowsAt> application_flows(const View& view, std::size_t row) {
+  const ApplicationRow application = view.snapshot().application(row);
+  return FlowsAt{&view.snapshot(), application.vnic, application.flows};
+}
+Value application_category(const View& view, std::size_t row) { return text_if_any(view.snapshot().application(row).category); }
+
 // ---- vtConversationTable
 
 std::optional<FlowsAt> conversation_flows(const View& view, std::size_t row) {
@@ -110,6 +118,12 @@ Value service_protocol(const View&, const ConversationRow& row) {
 Value service_port(const View&, const ConversationRow& row) {
   if (row.service.protocol == 0) return std::nullopt;
   return unsigned32(row.service.port);
+}
+Value conversation_application(const View&, const ConversationRow& row) { return text_if_any(row.application); }
+Value server_name(const View&, const ConversationRow& row) { return text_if_any(row.server_name); }
+Value conversation_source(const View&, const ConversationRow& row) {
+  if (row.source == FlowSource::kUnknown) return std::nullopt;
+  return Integer32{static_cast<std::int32_t>(row.source)};
 }
 
 // ---- vtDropTable
@@ -212,6 +226,30 @@ constexpr Column kServiceTable[] = {
     {22, "vtServiceTxBitRateError", Syntax::kUnsigned32, flow<service_flows, kTx, kBitRateError>},
     {23, "vtServiceTxPacketRateError", Syntax::kUnsigned32, flow<service_flows, kTx, kPacketRateError>},
 };
+constexpr Column kApplicationTable[] = {
+    {2, "vtApplicationCategory", Syntax::kOctetString, application_category},
+    {3, "vtApplicationStartTime", Syntax::kTimeTicks, flow_start<application_flows>},
+    {4, "vtApplicationRxOctets", Syntax::kCounter64, flow<application_flows, kRx, kOctets>},
+    {5, "vtApplicationRxPackets", Syntax::kCounter64, flow<application_flows, kRx, kPackets>},
+    {6, "vtApplicationRxSamples", Syntax::kCounter64, flow<application_flows, kRx, kSamples>},
+    {7, "vtApplicationRxOctetsError", Syntax::kUnsigned32, flow<application_flows, kRx, kOctetsError>},
+    {8, "vtApplicationRxPacketsError", Syntax::kUnsigned32, flow<application_flows, kRx, kPacketsError>},
+    {9, "vtApplicationRxBitRate", Syntax::kCounter64, flow<application_flows, kRx, kBitRate>},
+    {10, "vtApplicationRxPacketRate", Syntax::kCounter64, flow<application_flows, kRx, kPacketRate>},
+    {11, "vtApplicationRxRateSamples", Syntax::kUnsigned32, flow<application_flows, kRx, kRateSamples>},
+    {12, "vtApplicationRxBitRateError", Syntax::kUnsigned32, flow<application_flows, kRx, kBitRateError>},
+    {13, "vtApplicationRxPacketRateError", Syntax::kUnsigned32, flow<application_flows, kRx, kPacketRateError>},
+    {14, "vtApplicationTxOctets", Syntax::kCounter64, flow<application_flows, kTx, kOctets>},
+    {15, "vtApplicationTxPackets", Syntax::kCounter64, flow<application_flows, kTx, kPackets>},
+    {16, "vtApplicationTxSamples", Syntax::kCounter64, flow<application_flows, kTx, kSamples>},
+    {17, "vtApplicationTxOctetsError", Syntax::kUnsigned32, flow<application_flows, kTx, kOctetsError>},
+    {18, "vtApplicationTxPacketsError", Syntax::kUnsigned32, flow<application_flows, kTx, kPacketsError>},
+    {19, "vtApplicationTxBitRate", Syntax::kCounter64, flow<application_flows, kTx, kBitRate>},
+    {20, "vtApplicationTxPacketRate", Syntax::kCounter64, flow<application_flows, kTx, kPacketRate>},
+    {21, "vtApplicationTxRateSamples", Syntax::kUnsigned32, flow<application_flows, kTx, kRateSamples>},
+    {22, "vtApplicationTxBitRateError", Syntax::kUnsigned32, flow<application_flows, kTx, kBitRateError>},
+    {23, "vtApplicationTxPacketRateError", Syntax::kUnsigned32, flow<application_flows, kTx, kPacketRateError>},
+};
 constexpr Column kConversationTable[] = {
     {2, "vtConversationPeerType", Syntax::kInteger, of_conversation<peer_type>},
     {3, "vtConversationPeerAddressType", Syntax::kInteger, of_conversation<peer_address_type>},
@@ -242,6 +280,9 @@ constexpr Column kConversationTable[] = {
     {28, "vtConversationTxRateSamples", Syntax::kUnsigned32, flow<conversation_flows, kTx, kRateSamples>},
     {29, "vtConversationTxBitRateError", Syntax::kUnsigned32, flow<conversation_flows, kTx, kBitRateError>},
     {30, "vtConversationTxPacketRateError", Syntax::kUnsigned32, flow<conversation_flows, kTx, kPacketRateError>},
+    {31, "vtConversationApplication", Syntax::kOctetString, of_conversation<conversation_application>},
+    {32, "vtConversationServerName", Syntax::kOctetString, of_conversation<server_name>},
+    {33, "vtConversationSource", Syntax::kInteger, of_conversation<conversation_source>},
 };
 constexpr Column kDropTable[] = {
     {5, "vtDropPackets", Syntax::kCounter64, drop_packets},
@@ -260,6 +301,7 @@ std::span<const Table> flow_tables() {
       {{1, 8, 1}, RowSet::kServices, kServiceTable},
       {{1, 9, 1}, RowSet::kConversations, kConversationTable},
       {{1, 10, 1}, RowSet::kDrops, kDropTable},
+      {{1, 19, 1}, RowSet::kApplications, kApplicationTable},
   };
   return tables;
 }

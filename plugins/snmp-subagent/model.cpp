@@ -69,6 +69,8 @@ const RowKeys& View::rows(RowSet set) const {
       return rows().protocols;
     case RowSet::kServices:
       return rows().services;
+    case RowSet::kApplications:
+      return rows().applications;
     case RowSet::kConversations:
       return rows().conversations;
     case RowSet::kDrops:

@@ -55,7 +55,8 @@ enum class RowSet {
   kVnicLatencies,
   kServiceLatencies,
   kPeerLatencies,
-  kLosses
+  kLosses,
+  kApplications
 };
 
 // One snapshot's rows, in the order of their indexes.
@@ -64,7 +65,7 @@ struct Rows {
   Rows(const Snapshot& snapshot, Indexes numbers);
 
   RowKeys domains, vnics, probes, probe_counters;
-  RowKeys protocols, services, conversations, drops, agents;
+  RowKeys protocols, services, applications, conversations, drops, agents;
   RowKeys vnic_latencies, service_latencies, peer_latencies, losses;
   std::vector<std::pair<std::size_t, std::size_t>> counters;  // a row of probe_counters, as (probe, counter) of the snapshot
   Indexes indexes;

@@ -9,6 +9,7 @@ namespace {
 
 // A counter's name is part of its OID, which has an end (RFC 2578: 128 sub-identifiers).
 constexpr std::size_t kCounterNameLimit = 64;
+constexpr std::size_t kApplicationNameLimit = 32;  // of the MIB's, which is the detector's
 
 void append(Oid& key, std::string_view octets) {
   for (const char octet : octets) key.push_back(static_cast<unsigned char>(octet));
@@ -24,8 +25,8 @@ Rows::Rows(const Snapshot& snapshot, Indexes numbers) : indexes(std::move(number
   add_flows(snapshot);
   add_performance(snapshot);
   for (std::size_t i = 0; i < snapshot.agent_count(); ++i) agents.add({indexes.agents[i]}, i);
-  for (RowKeys* keys : {&domains, &vnics, &probes, &probe_counters, &protocols, &services, &conversations, &drops, &agents, &vnic_latencies,
-                        &service_latencies, &peer_latencies, &losses}) {
+  for (RowKeys* keys : {&domains, &vnics, &probes, &probe_counters, &protocols, &services, &applications, &conversations, &drops, &agents,
+                        &vnic_latencies, &service_latencies, &peer_latencies, &losses}) {
     keys->sort();
   }
 }
@@ -66,6 +67,13 @@ void Rows::add_flows(const Snapshot& snapshot) {
   for (std::size_t i = 0; i < snapshot.service_count(); ++i) {
     const ServiceRow row = snapshot.service(i);
     services.add({machines[row.vnic], indexes.vnics[row.vnic], row.service.protocol, row.service.port}, i);
+  }
+  for (std::size_t i = 0; i < snapshot.application_count(); ++i) {
+    const ApplicationRow row = snapshot.application(i);
+    if (row.name.empty() || row.name.size() > kApplicationNameLimit) continue;
+    Oid key{machines[row.vnic], indexes.vnics[row.vnic]};
+    append(key, row.name);
+    applications.add(key, i);
   }
   std::vector<SubId> ranks(snapshot.vnic_count());
   for (std::size_t i = 0; i < snapshot.conversation_count(); ++i) {

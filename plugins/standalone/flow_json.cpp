@@ -1,6 +1,7 @@
 #include "plugins/standalone/flow_json.hpp"
 
 #include <optional>
+#include <string_view>
 
 #include "plugins/standalone/json_object.hpp"
 
@@ -48,6 +49,16 @@ std::string json_of(const ServiceRow& row) {
   return object.text();
 }
 
+std::optional<std::string_view> text_if_any(std::string_view text) { return text.empty() ? std::nullopt : std::optional(text); }
+
+std::string json_of(const ApplicationRow& row) {
+  JsonObject object;
+  object.add("application", row.name);
+  object.add("category", row.category);
+  add_flows(object, row.flows);
+  return object.text();
+}
+
 std::string json_of(const std::optional<TcpPerformance>& tcp) {
   if (!tcp) return "null";
   JsonObject object;
@@ -91,6 +102,10 @@ FlowJson::FlowJson(const Snapshot& snapshot) : snapshot_(snapshot), rows_(snapsh
   for (std::size_t i = 0; i < snapshot.service_count(); ++i) {
     const ServiceRow row = snapshot.service(i);
     if (row.vnic < rows_.size()) rows_[row.vnic].services.push_back(row);
+  }
+  for (std::size_t i = 0; i < snapshot.application_count(); ++i) {
+    const ApplicationRow row = snapshot.application(i);
+    if (row.vnic < rows_.size()) rows_[row.vnic].applications.push_back(row);
   }
   for (std::size_t i = 0; i < snapshot.conversation_count(); ++i) {
     const ConversationRow row = snapshot.conversation(i);
@@ -147,10 +162,14 @@ std::string FlowJson::vnic(std::size_t index) const {
   const OfVnic& rows = rows_[index];
   object.add_json("protocols", json_list(rows.protocols, [](const ProtocolRow& row) { return json_of(row); }));
   object.add_json("services", json_list(rows.services, [](const ServiceRow& row) { return json_of(row); }));
+  object.add_json("applications", json_list(rows.applications, [](const ApplicationRow& row) { return json_of(row); }));
   object.add_json("conversations", json_list(rows.conversations, [&](const ConversationRow& row) {
                     JsonObject conversation;
                     conversation.add_json("peer", peer(row));
                     conversation.add("service", text_of(row.service));
+                    conversation.add("application", text_if_any(row.application));
+                    conversation.add("server_name", text_if_any(row.server_name));
+                    conversation.add("source", name_of(row.source));
                     add_flows(conversation, row.flows);
                     return conversation.text();
                   }));

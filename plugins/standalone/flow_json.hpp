@@ -20,6 +20,7 @@ class FlowJson {
   struct OfVnic {
     std::vector<ProtocolRow> protocols;
     std::vector<ServiceRow> services;
+    std::vector<ApplicationRow> applications;
     std::vector<ConversationRow> conversations;
   };
   std::string peer(const ConversationRow& row) const;

@@ -22,7 +22,18 @@ std::string age(const Snapshot& snapshot, const Clock& clock, Nanoseconds then) 
   return snapshot.age(clock) ? duration(clock.boottime() - then) : std::string(kAbsent);
 }
 
-std::string summary(const FlowsInfo& flows) {
+// Nobody takes samples: whatever is told was captured.
+bool is_captured(const Snapshot& snapshot) { return snapshot.performance() && snapshot.agent_count() == 0; }
+
+std::string covered(double seconds) { return seconds < 10 ? fmt::format("{:.2g} s", seconds) : fmt::format("{:.0f} s", seconds); }
+
+std::string summary(const FlowsInfo& flows, bool captured) {
+  if (captured) {
+    std::string text = fmt::format("Captured packets, rates over {}. Since the start {:.0f} packets, {}", covered(flows.covered_s),
+                                   flows.packets, octets(flows.octets));
+    if (flows.packets > 0) text += fmt::format("; {} of them belong to no vNIC", percent(flows.unattributed_packets / flows.packets));
+    return text + ".\n";
+  }
   std::string text = fmt::format("Sampled packets, rates over {:.0f} s. Since the start {} samples stand for {:.0f} packets and {}",
                                  flows.covered_s, flows.samples, flows.packets, octets(flows.octets));
   if (flows.packets > 0)
@@ -89,6 +100,15 @@ std::string peer_name(const Snapshot& snapshot, const ConversationRow& row) {
   return std::string(kAbsent);
 }
 
+// What it carries, as far as that is known: "tcp/443 TLS.Google example.org".
+std::string carries(const ConversationRow& row) {
+  std::string text = row.service.text();
+  for (const std::string_view more : {row.application, row.server_name}) {
+    if (!more.empty()) text += (text.empty() ? "" : " ") + printable(more);
+  }
+  return or_absent(text);
+}
+
 // Conversations by vNIC, in the snapshot's order.
 std::vector<std::vector<ConversationRow>> conversations_of(const Snapshot& snapshot) {
   std::vector<std::vector<ConversationRow>> by_vnic(snapshot.vnic_count());
@@ -111,11 +131,29 @@ std::string vnic_section(const Snapshot& snapshot, const FlowsInfo& info, std::s
       cells.insert(cells.end(), {coverage(*flows), round_trip(*flows), attribution(*flows)});
       rows.push_back(std::move(cells));
       for (const ConversationRow& row : conversations[vnic.index]) {
-        rows.push_back(flow_cells(fmt::format("  {}", peer_name(snapshot, row)), or_absent(row.service.text()), row.flows, info.covered_s));
+        Cells of_peer = flow_cells(fmt::format("  {}", peer_name(snapshot, row)), carries(row), row.flows, info.covered_s);
+        of_peer.insert(of_peer.end(), {"", "", row.source == FlowSource::kUnknown ? "" : std::string(name_of(row.source))});
+        rows.push_back(std::move(of_peer));
       }
     }
   }
-  return rows.empty() ? "No packet of a vNIC was sampled.\n" : lines_of(kFlowColumns, std::move(rows), width);
+  return rows.empty() ? fmt::format("No packet of a vNIC was {}.\n", is_captured(snapshot) ? "captured" : "sampled")
+                      : lines_of(kFlowColumns, std::move(rows), width);
+}
+
+std::string application_section(const Snapshot& snapshot, const FlowsInfo& info, std::size_t width) {
+  std::vector<Cells> rows;
+  for (std::size_t index = 0; index < snapshot.application_count(); ++index) {
+    const ApplicationRow row = snapshot.application(index);
+    const VnicRow vnic = snapshot.vnic(row.vnic);
+    rows.push_back({printable(snapshot.domain(vnic.domain).name), vnic.key.mac.text(), printable(row.name), printable(row.category),
+                    rate(row.flows.rx.recent, info.covered_s), rate(row.flows.tx.recent, info.covered_s), sum(row.flows.rx.total),
+                    sum(row.flows.tx.total)});
+  }
+  if (rows.empty()) return "";
+  return fmt::format(
+      "\n{}", lines_of({{"VM"}, {"MAC"}, {"APPLICATION"}, {"CATEGORY"}, {"RX", true}, {"TX", true}, {"RX TOTAL", true}, {"TX TOTAL", true}},
+                       std::move(rows), width));
 }
 
 std::string drop_section(const Snapshot& snapshot, std::size_t width) {
@@ -164,8 +202,8 @@ std::string agent_section(const Snapshot& snapshot, const Clock& clock, std::siz
 std::string render_flows(const Snapshot& snapshot, const Clock& clock, std::size_t width) {
   const std::optional<FlowsInfo> info = snapshot.flows();
   if (!info) return "";
-  return fmt::format("\n{}\n{}{}{}", summary(*info), vnic_section(snapshot, *info, width), drop_section(snapshot, width),
-                     agent_section(snapshot, clock, width));
+  return fmt::format("\n{}\n{}{}{}{}", summary(*info, is_captured(snapshot)), vnic_section(snapshot, *info, width),
+                     application_section(snapshot, *info, width), drop_section(snapshot, width), agent_section(snapshot, clock, width));
 }
 
 std::string render_hosts(const Snapshot& index, const Clock& clock) {

@@ -16,7 +16,9 @@
 //              "tx_agent",
 //                        "foreign_mac": N, "tcp": {"samples", "rtt_us", "rtt_variance_us", "min_rtt_us", "samples_lossy",
 //                        "samples_retransmitting"}, "peers": N, "protocols": [{"protocol": "tcp", ESTIMATES}], "services": [{"service":
-//                        "tcp/443", ESTIMATES}], "conversations": [{"peer": {"kind": "address", "address": "…"}, "service", ESTIMATES}]},
+//                        "tcp/443", ESTIMATES}], "applications": [{"application": "TLS.Google", "category": "Web", ESTIMATES}],
+//                        "conversations": [{"peer": {"kind": "address", "address": "…"}, "service", "application", "server_name",
+//                        "source": "capture", ESTIMATES}]},
 //              "latency": null or [{"kind": "guest_rtt", "service": null or "tcp/443", "peer": null or "10.0.0.9", "interval": LATENCIES,
 //                                   "five_minutes": LATENCIES}],
 //              "loss": null or {"since_boottime_ns", "rx": {"total": LOSSES, "recent": LOSSES}, "tx": {…}}}],
@@ -33,14 +35,16 @@
 // ESTIMATES: "since_boottime_ns", "rx": {"total": {"octets", "packets", "samples", "octets_error_95", "packets_error_95"}, "recent": {…}},
 // "tx". What packet samples say, never to be added to the exact counters. An error is a share of its estimate, null where nothing was
 // sampled. "peers" counts all conversations with recent samples; "conversations" are the top. A peer's kind is "vnic" (with "vnic":
-// {"domain_uuid", "mac", "ordinal"}), "address" or "network" (with "network": its name).
+// {"domain_uuid", "mac", "ordinal"}), "address" or "network" (with "network": its name). A source is "capture" (each packet was counted),
+// "capture_scaled" (those of a share of the flows), "sflow" or "unknown" (an older collector does not tell). Applications are nDPI's,
+// "Unknown" where it was asked and did not know; none were looked for where the list is empty and "application" null.
 //
 // LATENCIES: "count", "minimum_us", "mean_us", "median_us", "p95_us", "p99_us", of what a capture measured; count 0: the others are null. A
 // row has a service, a peer or neither, and then is the vNIC's as a whole. The kinds are those of core/latency.hpp.
 //
 // LOSSES: "segments", "lost_before", "lost_after", "spurious", "reordered", "unseen", "duplicate_acks", "zero_windows", "resets",
 // "connections", "refused", "unanswered", "dns_queries", "dns_unanswered", "unreachable", as in core/latency.hpp; "recent" are those of the
-// last performance.covered_s. Of all flows the capture counted performance.kept_share.
+// last performance.covered_s. Of all flows, or all control traffic, the capture counted performance.kept_share: the lesser of the two.
 //
 // Directions are the guest's; rates are per second; bandwidths are octets per second (burst: octets). What is not known is null, never 0.
 // Totals are whole numbers up to 2^64 - 1: more than a double holds. Strings are those of core/text.hpp's json_string(): a backslash stands

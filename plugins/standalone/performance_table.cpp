@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/replay.hpp"
 #include "core/text.hpp"
 #include "plugins/standalone/order.hpp"
 #include "plugins/standalone/text_table.hpp"
@@ -13,7 +15,7 @@
 namespace vmtraffic::standalone {
 namespace {
 
-std::string milliseconds(double us) { return number(us / 1000) + " ms"; }
+std::string time_of(double us) { return us < 1000 ? number(us) + " µs" : number(us / 1000) + " ms"; }
 
 std::string_view words_of(LatencyKind kind) {
   switch (kind) {
@@ -53,15 +55,15 @@ std::string latency_section(const Snapshot& snapshot, std::size_t width) {
     for (const VnicRow& vnic : vnics_by_number(snapshot, domain)) {
       for (const LatencyRow& row : by_vnic[vnic.index]) {
         const LatencyStats& s = row.five_minutes;
-        rows.push_back({printable(domain.name), vnic.key.mac.text(), subject(row), fmt::format("{}", s.count), milliseconds(s.minimum_us),
-                        milliseconds(s.median_us), milliseconds(s.mean_us), milliseconds(s.p95_us), milliseconds(s.p99_us)});
+        rows.push_back({printable(domain.name), vnic.key.mac.text(), subject(row), fmt::format("{}", s.count), time_of(s.minimum_us),
+                        time_of(s.median_us), time_of(s.mean_us), time_of(s.p95_us), time_of(s.p99_us)});
       }
     }
   }
   if (rows.empty()) return "No round trip was measured.\n";
   return lines_of({{"VM"},
                    {"MAC"},
-                   {"LATENCY OVER 5 MINUTES"},
+                   {snapshot.info().boot_id == kRecordingBootId ? "LATENCY" : "LATENCY OVER 5 MINUTES"},
                    {"COUNT", true},
                    {"LEAST", true},
                    {"MEDIAN", true},
@@ -91,13 +93,13 @@ std::string loss_section(const Snapshot& snapshot, std::size_t width) {
   if (rows.empty()) return "";
   return fmt::format("\n{}", lines_of({{"VM"},
                                        {"MAC"},
-                                       {"SEGMENTS", true},
+                                       {"SEGMENTS RX/TX", true},
                                        {"LOST BY GUEST", true},
                                        {"BY NETWORK", true},
                                        {"SPURIOUS", true},
                                        {"REORDERED", true},
                                        {"UNSEEN", true},
-                                       {"CONNECTIONS", true},
+                                       {"ESTABLISHED", true},
                                        {"REFUSED", true},
                                        {"UNANSWERED", true},
                                        {"RESETS", true},

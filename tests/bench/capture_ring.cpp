@@ -145,7 +145,7 @@ double measure_bare(Sender& sender, std::size_t links, int rounds) {
   return bare;
 }
 
-PacketRing open_ring(std::size_t links, std::uint32_t kept_flows) {
+PacketRing open_ring(std::size_t links, const KeptFlows& kept_flows) {
   auto ring = PacketRing::open({.size_mib = kRing_mib, .patience = std::chrono::milliseconds(kPatience_ms)});
   if (!ring) fail(ring.error().text);
   CaptureFilterOptions options{.kept_flows = kept_flows, .snapshot_length = kSnapshot};
@@ -231,7 +231,7 @@ bool all_pass_frames() {
 
 double measure_ring(Sender& sender, std::size_t links, int rounds) {
   const auto begin = Ticks::now();
-  PacketRing ring = open_ring(links, kAllFlows);
+  PacketRing ring = open_ring(links, {});
   const double opening = ms_since(begin);
   const double ns = measure(sender, {"this ring", links, [&] { return read_ring(ring); }}, rounds);
   fmt::print("  (opened and its filter set in {:.0f} ms, {} MiB; {} dropped)\n", opening, kRing_mib, ring.stats().dropped);
@@ -239,7 +239,7 @@ double measure_ring(Sender& sender, std::size_t links, int rounds) {
 }
 
 double measure_share(Sender& sender, std::size_t links, int rounds) {
-  PacketRing ring = open_ring(links, kAllFlows / 4);
+  PacketRing ring = open_ring(links, {kAllFlows / 4});
   return measure(sender, {"this ring, a quarter of the flows", links, [&] { return read_ring(ring); }, false}, rounds);
 }
 

@@ -39,7 +39,7 @@ void check(const Application& application) {
 ApplicationDetector& detector() {
   // One for all inputs: to make it takes longer than most of them.
   static const std::unique_ptr<ApplicationDetector> made = [] {
-    auto result = ApplicationDetector::make({.packets_per_flow = 8, .flows = 3, .server_names = true});
+    auto result = ApplicationDetector::make({.packets_per_flow = 8, .flows = 6, .server_names = true});
     require(result.ok());
     return std::move(*result);
   }();

@@ -10,14 +10,13 @@ import time
 
 import pytest
 
-from flows import Sums, health, kernel_sums, snapshot, soon
+from captured import begin, capturing, latencies, losses, volumes, vnic  # noqa: F401  (begin is a fixture)
+from flows import Capture, Sums, health, kernel_sums, snapshot, soon
 from lab import Nic, net, run, wait_for
-from line import Line
-from pair import MS, Pair
+from pair import MS, SNAP, Pair, sent_data
 
-ALL = "[capture]\nall = true\nwindow = 10\n"
 NOISE_MS = 0.3
-ATTEMPTS = 3  # on a busy machine software-emulated guests wake later in one phase than in another
+ATTEMPTS = 5  # on a busy machine software-emulated guests wake later in one phase than in another
 
 
 @pytest.fixture(scope="module")
@@ -27,47 +26,6 @@ def pair(libvirt):
     pair.serve("large", 256)
     yield pair
     pair.stop()
-
-
-@pytest.fixture
-def begin(libvirt):
-    """begin(): a collector that captures, from nothing on. Its figures are those of what follows."""
-    lines = []
-
-    def begin(extra: str = ALL, **options: object) -> Line:
-        line = Line(libvirt, interval_s=1.0, extra=extra)
-        (line.runtime / "snapshot").unlink(missing_ok=True)
-        lines.append(line)
-        line.start_collector(**options)
-        wait_for(lambda: (line.runtime / "snapshot").exists(), 10, "a snapshot", line.collector.log)
-        return line
-    yield begin
-    for line in lines:
-        line.stop()
-
-
-def capturing(line: Line, *vms) -> Line:
-    """Waits until the probe captures at the taps of these VMs."""
-    def is_ready() -> bool:
-        probe = health(line, "capture")
-        return probe["state"] == "up" and probe["counters"]["links"] >= len(vms)
-    wait_for(is_ready, 15, "the probe to capture", line.collector.log, interval=0.1)
-    time.sleep(0.5)  # the filter follows within 200 ms
-    return line
-
-
-def vnic(line: Line, vm) -> dict:
-    return next(row for row in snapshot(line)["vnics"] if row["mac"] == vm.nics[0].mac)
-
-
-def latencies(line: Line, vm) -> dict:
-    """{kind: statistics over five minutes} of the VM as a whole."""
-    return {row["kind"]: row["five_minutes"] for row in vnic(line, vm)["latency"] if not row["service"] and not row["peer"]}
-
-
-def losses(line: Line, vm, way: str) -> dict:
-    loss = vnic(line, vm)["loss"]
-    return loss[way]["total"] if loss else {}
 
 
 def medians(begin, pair: Pair, family: str, delay_ms: float) -> dict[str, float]:
@@ -91,14 +49,18 @@ def test_an_added_delay_shows_on_its_side_alone(begin, pair, family, timestamps,
     tried = {}
     try:
         for delay in delays:
+            # What a busy machine adds to a median is never negative: of each phase the least counts.
+            without, with_it = {}, {}
             for _ in range(ATTEMPTS):
-                without, with_it = medians(begin, pair, family, 0), medians(begin, pair, family, delay)
+                for least, added in ((without, 0), (with_it, delay)):
+                    measured = medians(begin, pair, family, added)
+                    tried.setdefault((delay, added), []).append(measured)
+                    least.update({kind: min(median, least.get(kind, median)) for kind, median in measured.items()})
                 rise = {kind: with_it[kind] - without[kind] for kind in without}
-                tried.setdefault(delay, []).append((without, with_it))
                 if abs(rise["network_rtt"] - delay) <= max(0.05 * delay, NOISE_MS) and abs(rise["guest_rtt"]) <= NOISE_MS:
                     break
             else:
-                pytest.fail(f"The rise is another one each time: {tried[delay]}")
+                pytest.fail(f"The rise is another one: {tried}")
     finally:
         for vm in (pair.client, pair.server):
             vm.run("echo 1 > /proc/sys/net/ipv4/tcp_timestamps")
@@ -106,14 +68,16 @@ def test_an_added_delay_shows_on_its_side_alone(begin, pair, family, timestamps,
 
 @pytest.mark.parametrize("loss", [0.001, 0.01, 0.05])
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_losses_are_on_the_side_where_they_happened(begin, pair, family, loss):
+def test_losses_are_on_the_side_where_they_happened(libvirt, begin, pair, family, loss):
     line = capturing(begin(), pair.client, pair.server)
     network = pair.network
     network.set("both", delay_ns=2 * MS)
     network.set("ba", loss=loss, loss_of="data", seed=7)
     before, sent_again = network.settled_counts(), pair.server.protocol_counters()["Tcp.RetransSegs"]
+    recording = Capture(libvirt, pair.client.device(), snap=SNAP)
     pair.fetch("large", family, times=20 if loss < 0.01 else 4)
     counted = network.settled_counts(quiet_s=1) - before
+    recording.stop()
     sent_again = pair.server.protocol_counters()["Tcp.RetransSegs"] - sent_again
     network.reset()
     dropped = counted.ba.dropped_data_segments
@@ -126,9 +90,12 @@ def test_losses_are_on_the_side_where_they_happened(begin, pair, family, loss):
     assert server["lost_before"] == 0
     assert server["lost_after"] + of_server["spurious"] == sent_again
     assert dropped <= server["lost_after"] <= dropped + (sent_again - dropped), "a copy that nobody reports to have had is taken for lost"
-    # The client's tap saw what was left. The end of a burst is missed by nobody there: what comes again is the first that it sees of it.
+    # The client's tap saw what was left: what came after something newer. The end of a burst is missed by nobody there, its copy is the
+    # first that the tap sees of it, and how many such there are is chance.
+    _, late = sent_data(recording.file)
     assert client["lost_after"] == 0
-    assert dropped - max(2, dropped // 10) <= client["lost_before"] + client["reordered"] <= dropped
+    assert client["lost_before"] + client["reordered"] + client["spurious"] == late
+    assert dropped // 2 <= client["lost_before"] + client["reordered"] <= dropped
     assert client["reordered"] <= max(1, dropped // 10)
     assert client["segments"] == counted.ba.passed_data_segments
     for row in (losses(line, pair.server, "rx"), losses(line, pair.client, "tx")):
@@ -173,11 +140,7 @@ def test_volumes_equal_the_kernels(begin, pair):
     pair.client.run(f"ping -c 3 -i 0.2 {pair.addresses['ipv4']}")
 
     def captured() -> list[Sums]:
-        out = []
-        for vm in (pair.client, pair.server):
-            flows = vnic(line, vm)["flows"]
-            out.append(Sums(*(int(flows[way]["total"][what]) for way in ("rx", "tx") for what in ("packets", "octets"))) if flows else Sums())
-        return out
+        return [volumes(line, vm) for vm in (pair.client, pair.server)]
     exact = [kernel_sums(vm) - earlier for vm, earlier in zip((pair.client, pair.server), before)]
     assert soon(captured, exact) == exact
     assert min(min(sums) for sums in exact) > 50

@@ -175,11 +175,13 @@ TEST(CaptureFilter, AWrongExpressionIsRefusedInLibpcapsWords) {
   EXPECT_TRUE(check_expression("vlan 5 and tcp port 443"));
 }
 
+constexpr std::uint32_t kKey = 0xDEAD'BEEF;
+
 class FlowShare : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(FlowShare, IsWhatWasAskedAndBothDirectionsAgree) {
   using namespace wire_test;
-  const CaptureFilter filter = built({.kept_flows = GetParam()});
+  const CaptureFilter filter = built({.kept_flows = {GetParam()}, .share_key = kKey});
   EXPECT_TRUE(kernel_takes(filter.program));
   Interpreter interpreter(filter.program);
   std::mt19937 random(11);
@@ -195,8 +197,8 @@ TEST_P(FlowShare, IsWhatWasAskedAndBothDirectionsAgree) {
     const Bytes there = one(a, b, ap, bp), back = one(b, a, bp, ap);
     const bool keeps = interpreter.run(there.octets()) != 0;
     ASSERT_EQ(interpreter.run(back.octets()) != 0, keeps);
-    ASSERT_EQ(flow_is_kept(there.octets(), GetParam()), keeps);
-    ASSERT_EQ(flow_is_kept(back.octets(), GetParam()), keeps);
+    ASSERT_EQ(flow_is_kept(there.octets(), {GetParam()}, kKey), keeps);
+    ASSERT_EQ(flow_is_kept(back.octets(), {GetParam()}, kKey), keeps);
     kept += keeps ? 1 : 0;
   }
   EXPECT_NEAR(static_cast<double>(kept) / kFlows, static_cast<double>(GetParam()) / kAllFlows, 0.01);
@@ -210,50 +212,119 @@ TEST_P(FlowShare, IsWhatWasAskedOfFlowsInARow) {
     for (std::uint32_t port = 40'000; port < 40'200; ++port, ++flows) {
       const Bytes frame =
           ethernet(0x0800, ipv4(6, tcp(Bytes(), {.src = port, .dst = 443}), {.src = 0x0A000000 + client, .dst = 0x0A000001}));
-      kept += flow_is_kept(frame.octets(), GetParam()) ? 1 : 0;
+      kept += flow_is_kept(frame.octets(), {GetParam()}, kKey) ? 1 : 0;
     }
   }
   EXPECT_NEAR(static_cast<double>(kept) / flows, static_cast<double>(GetParam()) / kAllFlows, 0.01);
 }
 
 TEST_P(FlowShare, IsTheSameInBothDefinitions) {
-  const CaptureFilter filter = built({.kept_flows = GetParam()});
+  const KeptFlows kept{GetParam(), (GetParam() + kAllFlows / 2) % kAllFlows};
+  const CaptureFilter filter = built({.kept_flows = kept, .share_key = kKey});
   Interpreter interpreter(filter.program);
   filter_test::GeneratedFrames frames;
   for (int i = 0; i < 5000; ++i) {
     const Bytes frame = frames.next();
-    ASSERT_EQ(interpreter.run(frame.octets()) != 0, flow_is_kept(frame.octets(), GetParam())) << testing::PrintToString(frame.vector());
+    ASSERT_EQ(interpreter.run(frame.octets()) != 0, flow_is_kept(frame.octets(), kept, kKey)) << testing::PrintToString(frame.vector());
     if (i % 10 != 0) continue;
     for (std::size_t length = 0; length < frame.size(); ++length) {
       const Octets cut = frame.octets().first(length);
-      ASSERT_EQ(interpreter.run(cut) != 0, flow_is_kept(cut, GetParam())) << length << ": " << testing::PrintToString(frame.vector());
+      ASSERT_EQ(interpreter.run(cut) != 0, flow_is_kept(cut, kept, kKey)) << length << ": " << testing::PrintToString(frame.vector());
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Of65536, FlowShare, testing::Values(0, 1, 256, 6'554, 32'768, 65'000, 65'535, 65'536));
 
-TEST(FlowShareOfNone, KeepsWhatIsAlwaysKept) {
+TEST(FlowShareOfControlTraffic, IsOfThese) {
   using namespace wire_test;
-  const auto keeps = [](const Bytes& frame) { return flow_is_kept(frame.octets(), 0); };
+  const auto is_control = [](const Bytes& frame) {
+    const bool control = flow_is_control(frame.octets());
+    EXPECT_EQ(flow_is_kept(frame.octets(), {.data = 0}, kKey), control);
+    EXPECT_FALSE(flow_is_kept(frame.octets(), {.data = kAllFlows, .control = 0}, kKey) && control);
+    return control;
+  };
   const Bytes query = udp(40'000, 53, Bytes().fill(30));
-  EXPECT_TRUE(keeps(ethernet(0x0806, arp(1))));
-  EXPECT_TRUE(keeps(ethernet(0x88B5, Bytes().fill(46))));
-  EXPECT_TRUE(keeps(ethernet(0x0800, ipv4(1, echo(8, 1, 1, Bytes())))));
-  EXPECT_TRUE(keeps(ethernet(0x0800, ipv4(1, echo(8, 1, 1, Bytes()), {.fragment = 0x2000}))));
-  EXPECT_TRUE(keeps(ethernet(0x0800, ipv4(17, query))));
-  EXPECT_TRUE(keeps(ethernet(0x0800, ipv4(17, query, {.options = Bytes().fill(8, 1)}))));
-  EXPECT_TRUE(keeps(ethernet(0x0800, ipv4(6, tcp(Bytes(), {.src = 53, .dst = 40'000})))));
-  EXPECT_TRUE(keeps(ethernet(0x8100, tag(5, 0x0800, ipv4(17, query)))));
-  EXPECT_TRUE(keeps(ethernet(0x88A8, tag(5, 0x8100, tag(6, 0x0800, ipv4(6, tcp(Bytes())))))));
-  EXPECT_TRUE(keeps(ethernet(0x86DD, ipv6(58, echo(128, 1, 1, Bytes())))));
-  EXPECT_TRUE(keeps(ethernet(0x86DD, ipv6(0, extension(58, Bytes().fill(6, 1), echo(143, 0, 0, Bytes()))))));
-  EXPECT_TRUE(keeps(ethernet(0x86DD, ipv6(17, query))));
-  EXPECT_FALSE(keeps(ethernet(0x0800, ipv4(6, tcp(Bytes())))));
-  EXPECT_FALSE(keeps(ethernet(0x0800, ipv4(17, query, {.fragment = 0x2000}))));
-  EXPECT_FALSE(keeps(ethernet(0x86DD, ipv6(6, tcp(Bytes())))));
-  EXPECT_FALSE(keeps(ethernet(0x86DD, ipv6(0, extension(17, Bytes().fill(6, 1), query)))));
-  EXPECT_FALSE(keeps(ethernet(0x0800, Bytes().fill(19))));
+  EXPECT_TRUE(is_control(ethernet(0x0806, arp(1))));
+  EXPECT_TRUE(is_control(ethernet(0x88B5, Bytes().fill(46))));
+  EXPECT_TRUE(is_control(ethernet(0x0800, ipv4(1, echo(8, 1, 1, Bytes())))));
+  EXPECT_TRUE(is_control(ethernet(0x0800, ipv4(1, echo(8, 1, 1, Bytes()), {.fragment = 0x2000}))));
+  EXPECT_TRUE(is_control(ethernet(0x0800, ipv4(17, query))));
+  EXPECT_TRUE(is_control(ethernet(0x0800, ipv4(17, query, {.options = Bytes().fill(8, 1)}))));
+  EXPECT_TRUE(is_control(ethernet(0x0800, ipv4(6, tcp(Bytes(), {.src = 53, .dst = 40'000})))));
+  EXPECT_TRUE(is_control(ethernet(0x8100, tag(5, 0x0800, ipv4(17, query)))));
+  EXPECT_TRUE(is_control(ethernet(0x88A8, tag(5, 0x8100, tag(6, 0x0800, ipv4(6, tcp(Bytes())))))));
+  EXPECT_TRUE(is_control(ethernet(0x86DD, ipv6(58, echo(128, 1, 1, Bytes())))));
+  EXPECT_TRUE(is_control(ethernet(0x86DD, ipv6(0, extension(58, Bytes().fill(6, 1), echo(143, 0, 0, Bytes()))))));
+  EXPECT_TRUE(is_control(ethernet(0x86DD, ipv6(17, query))));
+  EXPECT_FALSE(is_control(ethernet(0x0800, ipv4(6, tcp(Bytes())))));
+  EXPECT_FALSE(is_control(ethernet(0x0800, ipv4(17, query, {.fragment = 0x2000}))));
+  EXPECT_FALSE(is_control(ethernet(0x86DD, ipv6(6, tcp(Bytes())))));
+  EXPECT_FALSE(is_control(ethernet(0x86DD, ipv6(0, extension(17, Bytes().fill(6, 1), query)))));
+  EXPECT_FALSE(is_control(ethernet(0x0800, Bytes().fill(19))));
+}
+
+TEST(FlowShareOfControlTraffic, IsOneOfItsOwn) {
+  using namespace wire_test;
+  constexpr std::uint32_t kFlows = 20'000;
+  constexpr KeptFlows kKept{.data = 0, .control = kAllFlows / 16};
+  const CaptureFilter filter = built({.kept_flows = kKept, .share_key = kKey});
+  Interpreter interpreter(filter.program);
+  std::array<std::uint32_t, 3> kept{};
+  for (std::uint32_t i = 0; i < kFlows; ++i) {
+    const std::uint32_t from = 0x0A000000 + i;
+    const Bytes frames[] = {ethernet(0x0800, ipv4(1, echo(8, 1, 1, Bytes()), {.src = from})),
+                            ethernet(0x0800, ipv4(17, udp(1024 + i, 53, Bytes().fill(30)))),
+                            ethernet(0x88B5, Bytes().fill(46), 0x525400000000 + i, 0x1)};
+    for (std::size_t kind = 0; kind < kept.size(); ++kind) {
+      const bool keeps = interpreter.run(frames[kind].octets()) != 0;
+      ASSERT_EQ(keeps, flow_is_kept(frames[kind].octets(), kKept, kKey));
+      kept[kind] += keeps ? 1U : 0U;
+    }
+  }
+  for (const std::uint32_t k : kept) EXPECT_NEAR(k, kFlows / 16, 150);
+}
+
+// A tenant who computes the hash does not know which of his flows are left out.
+TEST(FlowShareOfAKey, IsAnotherOneForEach) {
+  using namespace wire_test;
+  constexpr std::uint32_t kHalf = kAllFlows / 2, kFlows = 20'000;
+  int both = 0;
+  for (std::uint32_t i = 0; i < kFlows; ++i) {
+    const Bytes frame = ethernet(0x0800, ipv4(17, udp(1024 + i, 5000, Bytes().fill(30))));
+    both += flow_is_kept(frame.octets(), {kHalf}, 1) && flow_is_kept(frame.octets(), {kHalf}, 0x8000'0000) ? 1 : 0;
+  }
+  EXPECT_NEAR(both, kFlows / 4, 250);
+}
+
+// Nor can he make ends that a hash takes for one: of flows to one server some are kept and some are not, whoever chose their addresses.
+TEST(FlowShareOfAKey, TakesChosenEndsApart) {
+  using namespace wire_test;
+  int mixed4 = 0, mixed6 = 0;
+  constexpr int kKeys = 100;
+  std::mt19937 random(3);
+  for (int k = 0; k < kKeys; ++k) {
+    const auto key = static_cast<std::uint32_t>(random());
+    int kept4 = 0, kept6 = 0;
+    for (std::uint32_t i = 0; i < 64; ++i) {
+      const std::uint32_t port = 1024 + i;
+      const Bytes udp4 = ipv4(17, udp(port, 5000, Bytes().fill(30)), {.src = 0x0A000001 ^ port * flow_hash::kPort, .dst = 1});
+      kept4 += flow_is_kept(ethernet(0x0800, udp4).octets(), {kAllFlows / 4}, key) ? 1 : 0;
+      // The last two words of the address, such that a fold without a key would be one for all.
+      Bytes udp6 = ipv6(17, udp(5000, 5000, Bytes().fill(30)), {.src = 1, .dst = 1});
+      std::vector<std::byte> octets = ethernet(0x86DD, udp6).vector();
+      const std::uint32_t third = i * 0x9E37'79B1, last = third * flow_hash::kFold;
+      for (std::size_t o = 0; o < 4; ++o) {
+        octets[14 + 8 + 8 + o] = static_cast<std::byte>(third >> (24 - 8 * o));
+        octets[14 + 8 + 12 + o] = static_cast<std::byte>(last >> (24 - 8 * o));
+      }
+      kept6 += flow_is_kept(octets, {kAllFlows / 4}, key) ? 1 : 0;
+    }
+    mixed4 += kept4 > 0 && kept4 < 64;
+    mixed6 += kept6 > 0 && kept6 < 64;
+  }
+  EXPECT_EQ(mixed4, kKeys);
+  EXPECT_EQ(mixed6, kKeys);
 }
 
 // All fragments of a packet share its fate, the first one too.
@@ -264,17 +335,20 @@ TEST(FlowShareOfFragments, IsByAddressesAlone) {
     const auto fragment = [&](std::uint32_t field, std::uint32_t port) {
       return ethernet(0x0800, ipv4(17, udp(port, 5000, Bytes().fill(100)), {.src = 0x0A000000 + i, .fragment = field}));
     };
-    const bool first = flow_is_kept(fragment(0x2000, 40'000).octets(), 32'768);
+    const bool first = flow_is_kept(fragment(0x2000, 40'000).octets(), {32'768}, kKey);
     for (const auto& [field, port] : {std::pair(0x2010u, 1u), std::pair(0x0020u, 2u), std::pair(0x2000u, 40'001u)})
-      ASSERT_EQ(flow_is_kept(fragment(field, port).octets(), 32'768), first);
+      ASSERT_EQ(flow_is_kept(fragment(field, port).octets(), {32'768}, kKey), first);
     kept += first ? 1 : 0;
   }
   EXPECT_NEAR(kept, 500, 60);
 }
 
 TEST(CaptureFilter, AllThreePartsHold) {
-  const CaptureFilter filter = built(
-      {.if_indexes = {{4, 8}}, .expression = compiled("vlan 5 or (tcp and not port 80)"), .kept_flows = 32'768, .snapshot_length = 128});
+  const CaptureFilter filter = built({.if_indexes = {{4, 8}},
+                                      .expression = compiled("vlan 5 or (tcp and not port 80)"),
+                                      .kept_flows = {32'768},
+                                      .share_key = kKey,
+                                      .snapshot_length = 128});
   EXPECT_TRUE(kernel_takes(filter.program));
   Interpreter interpreter(filter.program);
   const FilterProgram alone = compiled("vlan 5 or (tcp and not port 80)");
@@ -285,7 +359,7 @@ TEST(CaptureFilter, AllThreePartsHold) {
     const Bytes frame = frames.next();
     PacketFacts facts{.if_index = i % 3 == 0 ? 6u : 8u};
     if (i % 5 == 0) facts.vlan_tci = 5;
-    const bool expected = facts.if_index == 8 && expression.run(frame.octets(), facts) != 0 && flow_is_kept(frame.octets(), 32'768);
+    const bool expected = facts.if_index == 8 && expression.run(frame.octets(), facts) != 0 && flow_is_kept(frame.octets(), {32'768}, kKey);
     ASSERT_EQ(interpreter.run(frame.octets(), facts), expected ? 128u : 0u);
     kept += expected ? 1 : 0;
   }

@@ -8,6 +8,7 @@
 
 #include "core/traffic/flow_view.hpp"
 #include "core/traffic/performance_view.hpp"
+#include "tests/unit/captured_frame.hpp"
 #include "tests/unit/flow_fixture.hpp"
 #include "tests/unit/wire_packet_builder.hpp"
 
@@ -34,11 +35,8 @@ class CaptureIntakeTest : public testing::Test {
     intake_->tick(now_, {});
   }
   void pass(const Bytes& frame, std::uint32_t link, Heading heading, std::uint32_t wire_length = 0) {
-    CapturedPacket p{.octets = frame.octets(),
-                     .wire_length = wire_length == 0 ? static_cast<std::uint32_t>(frame.size()) : wire_length,
-                     .walltime = now_,
-                     .if_index = link,
-                     .heading = heading};
+    CapturedPacket p = captured(frame, now_, link, heading);
+    if (wire_length != 0) p.wire_length = wire_length;
     p.vlan_tpid = vlan_ == 0 ? std::uint16_t{0} : std::uint16_t{0x8100};
     p.vlan_tci = vlan_;
     intake_->take(p, now_);
@@ -181,6 +179,8 @@ TEST_F(CaptureIntakeTest, VlansStayApart) {
   vlan_ = 0;
   pass(ethernet(0x8100, wire_test::tag(5, 0x0800, tcp(kA, kFar, 40000, 443, 110, 0, kTcpAck, 10)), kMacOfA, kRouter), kTapA, Heading::kIn);
   EXPECT_EQ(counters()["flows"], 2U) << "a tag in the frame is the same VLAN";
+  tick();
+  EXPECT_EQ(flows().vnics[0].tx.total_octets, 3 * (14 + 4 + 40 + 10)) << "with its tag, whoever took it out";
 }
 
 TEST_F(CaptureIntakeTest, InsideATunnelOnAMirrorPort) {
@@ -255,6 +255,42 @@ TEST_F(CaptureIntakeTest, ConnectionsThatNobodyAccepts) {
   EXPECT_EQ(loss.rx, (LossCounts{.unanswered = 1})) << "the guest did not answer";
 }
 
+// A firewall's or a router's word: the connection is refused, and the ICMP message counts as such, too.
+TEST_F(CaptureIntakeTest, ConnectionsThatIcmpRefuses) {
+  const auto error = [](std::uint32_t src, std::uint32_t dst, std::uint32_t code, const Bytes& about) {
+    return ipv4(1, Bytes().u8(3).u8(code).u16(0).u32(0).add(about), {.src = src, .dst = dst});
+  };
+  const auto syn = [](std::uint32_t port) { return tcp(kA, kFar, port, 443, 7, 0, kTcpSyn); };
+  constexpr std::uint32_t kSomeRouter = 0xC0000201;
+  for (const std::uint32_t code : {1U, 3U, 13U}) {
+    sent(syn(40000 + code));
+    Bytes begins;
+    const Bytes whole = syn(40000 + code);
+    for (const std::byte octet : whole.octets().first(28)) begins.u8(std::to_integer<unsigned>(octet));
+    received(error(kSomeRouter, kA, code, begins));  // what RFC 792 asks for
+    received(error(kSomeRouter, kA, code, syn(40000 + code)));
+  }
+  sent(syn(40100));
+  received(error(kSomeRouter, kA, 4, syn(40100)));                                // it goes on with smaller packets
+  received(error(kSomeRouter, kA, 3, tcp(kA, kFar, 40100, 443, 8, 0, kTcpSyn)));  // not the one that waits
+  received(error(kSomeRouter, kA, 3, tcp(kFar, kA, 443, 40100, 7, 0, kTcpSyn)));  // nor in that direction
+  // The guest's own firewall.
+  received(tcp(kFar, kA, 50000, 22, 9, 0, kTcpSyn));
+  sent(error(kA, kFar, 13, tcp(kFar, kA, 50000, 22, 9, 0, kTcpSyn)));
+  tick();
+  tick();
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.refused = 3, .unanswered = 1, .unreachable = 9}));
+  EXPECT_EQ(performance().losses[0].rx, (LossCounts{.refused = 1, .unreachable = 1}));
+}
+
+TEST_F(CaptureIntakeTest, ConnectionsThatIcmpRefusesByIpv6) {
+  const Bytes syn = ipv6(6, wire_test::tcp({}, {.src = 40000, .dst = 80, .seq = 7, .ack = 0, .flags = kTcpSyn}));
+  sent(syn, 0x86DD);
+  received(ipv6(58, Bytes().u8(1).u8(1).u16(0).u32(0).add(syn), {.src = 9, .dst = 1}), 0x86DD);
+  tick();
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.refused = 1, .unreachable = 1}));
+}
+
 TEST_F(CaptureIntakeTest, SidesOfALoss) {
   const auto to_guest = [&](std::uint32_t seq) { received(tcp(kFar, kA, 443, 40000, seq, 1, kTcpAck, 1000)); };
   to_guest(1000);
@@ -313,13 +349,43 @@ TEST_F(CaptureIntakeTest, ANumberThatIsGivenAgain) {
   for (const VnicFlowSums& v : flows().vnics) EXPECT_EQ(v.tx.total_packets, 0);
 }
 
+// Nor is what a VM left open that of the one that has its tap next.
+TEST_F(CaptureIntakeTest, AnotherVmAtTheSameTap) {
+  const auto query = [](std::uint32_t id) { return udp(kA, kFar, 5000, 53, Bytes().u16(id).u16(0x0100).fill(8)); };
+  sent(query(1));
+  sent(tcp(kA, kFar, 40000, 443, 0, 0, kTcpSyn));
+  Inventory other;
+  other.domains = {domain(4)};
+  intake_->set_inventory(other, std::vector<std::uint32_t>{11});
+  sent(query(2));
+  sent(tcp(kA, kFar, 40000, 443, 100, 1, kTcpAck, 10));
+  intake_->end(now_);
+  tick();
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.segments = 1, .dns_queries = 1, .dns_unanswered = 1}));
+}
+
+// At a mirror port addresses are all there is: another's packet with the same ends is his own, and takes nothing away.
+TEST_F(CaptureIntakeTest, AForgedPacketAtAMirrorTakesNothingAway) {
+  const Bytes packet = tcp(kA, kFar, 40000, 443, 1, 1, kTcpAck, 946);
+  for (int i = 0; i < 100; ++i) pass(ethernet(0x0800, packet, kMacOfA, kRouter), kMirror, Heading::kUnknown);
+  pass(ethernet(0x0800, packet, kMacOfB, kRouter), kMirror, Heading::kUnknown);
+  tick();
+  EXPECT_EQ(flows().vnics[0].tx.total_octets, 100'000);
+  EXPECT_EQ(flows().vnics[1].tx.total_octets, 1000);
+  EXPECT_EQ(performance().losses[0].tx.spurious, performance().losses[1].tx.spurious) << "nor is it what the other sent again";
+}
+
 TEST_F(CaptureIntakeTest, AShareOfTheFlowsStandsForAll) {
-  intake_->set_kept_share(0.25, now_);
+  intake_->set_kept_flows({kAllFlows / 4}, now_);
   sent(tcp(kA, kFar, 40000, 443, 0, 0, kTcpAck, 946));
   sent(ipv4(1, wire_test::echo(8, 77, 1, Bytes().fill(8)), {.src = kA, .dst = kFar}));
   sent(udp(kA, kFar, 5000, 53, Bytes().u16(1).u16(0x0100).fill(8)));
   tick();
-  EXPECT_EQ(flows().vnics[0].tx.total_packets, 4 + 1 + 1) << "echo and DNS are always kept";
+  EXPECT_EQ(flows().vnics[0].tx.total_packets, 4 + 1 + 1) << "echo and DNS are control traffic";
+  intake_->set_kept_flows({kAllFlows / 64, kAllFlows / 4}, now_);
+  sent(ipv4(1, wire_test::echo(8, 77, 2, Bytes().fill(8)), {.src = kA, .dst = kFar}));
+  tick();
+  EXPECT_EQ(flows().vnics[0].tx.total_packets, 6 + 4) << "which has a share of its own";
 }
 
 TEST_F(CaptureIntakeTest, RubbishIsCountedAndForgiven) {

@@ -142,6 +142,19 @@ TEST(FlowValues, AWholeListAndWhoThePeerIs) {
                                              {{"peer_uuid", uuid_number(0x22).text()}, {"service", "udp/53"}}));
 }
 
+TEST(FlowValues, ApplicationsAndWhatAConversationCarries) {
+  const auto lists = flow_values(snapshot_with_applications());
+  EXPECT_EQ(of_kind(snapshot_with_applications(), kEverything, "application:"),
+            (Lines{"if_octets application:TLS.Google 18000000 190000000", "if_octets application:Unknown 2000000 10000000"}));
+  const auto peer =
+      std::find_if(lists.begin(), lists.end(), [](const ValueList& list) { return list.type_instance == kWeb + ":address:192.0.2.9"; });
+  ASSERT_NE(peer, lists.end());
+  const Metadata expected{{"service", "tcp/443"}, {"application", "TLS.Google"}, {"server_name", "www.google.com"}, {"source", "capture"}};
+  const Metadata& all = *peer->metadata;
+  ASSERT_GE(all.size(), expected.size());
+  EXPECT_EQ(Metadata(all.end() - static_cast<std::ptrdiff_t>(expected.size()), all.end()), expected);
+}
+
 TEST(FlowValues, TheTopIsBoundedAndMayBeNothing) {
   const SnapshotContent content = snapshot_with_flows();
   Mapping mapping = kEverything;

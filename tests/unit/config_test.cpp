@@ -69,6 +69,8 @@ vms = ["^web", "db$"]
 tags = ["nova.project=shop", "role="]
 ports = ["mirror0"]
 ring = 32
+applications = true
+server_names = true
 snapshot = 256
 filter = "not port 22"
 cpu_percent = 10
@@ -89,6 +91,7 @@ office = "10.1.0.0/16"
   capture.tags = {{"nova.project", "shop"}, {"role", ""}};
   capture.ports = {"mirror0"};
   capture.ring_mib = 32;
+  capture.applications = capture.server_names = true;
   capture.snapshot_octets = 256;
   capture.filter = "not port 22";
   capture.cpu_percent = 10;
@@ -101,6 +104,8 @@ office = "10.1.0.0/16"
   capture.networks = {{"office", *IpNetwork::parse("10.1.0.0/16")}};
   EXPECT_EQ(config->capture, capture);
   EXPECT_FALSE(parse_config("", "f")->capture.enabled);
+  EXPECT_EQ(parse_config("[capture]\nall = true\napplications = true\nserver_names = true", "f")->capture.snapshot_octets, 1024U);
+  EXPECT_EQ(parse_config("[capture]\nall = true\napplications = true", "f")->capture.snapshot_octets, 128U);
 }
 
 TEST(Config, RefusesACaptureThatCannotBe) {
@@ -108,6 +113,11 @@ TEST(Config, RefusesACaptureThatCannotBe) {
     const auto config = parse_config(text, "f");
     return config.ok() ? std::string("accepted") : config.error().text;
   };
+  EXPECT_EQ(complaint("[capture]\nall = true\nserver_names = true"),
+            "f: capture.server_names needs capture.applications = true, whose part it is");
+  EXPECT_TRUE(complaint("[capture]\nall = true\nfilter = \"tcp prot 80\"").starts_with("f:3: capture.filter is no filter: "));
+  EXPECT_EQ(complaint("[libvirt]\nuris = []\n[capture]\nall = true"),
+            "f: libvirt.uris is empty and there is no [sflow]: [capture] would know no VM");
   EXPECT_EQ(complaint("[capture]"), "f: [capture] selects nothing: set all = true, or vms, tags or ports");
   EXPECT_EQ(complaint("[capture]\nenabled = false"), "accepted");
   EXPECT_EQ(complaint("[capture]\nvms = [\"(\"]"), "f:2: capture.vms has a regular expression that is none: missing ): (");

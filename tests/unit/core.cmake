@@ -4,7 +4,7 @@ vmtraffic_test(core_test
   SOURCES counter_delta_test.cpp sampling_test.cpp flow_ledger_test.cpp windows_test.cpp event_ring_test.cpp ledger_test.cpp config_test.cpp snapshot_test.cpp snapshot_flows_test.cpp described_host_test.cpp snapshot_file_test.cpp address_test.cpp flow_addresses_test.cpp flow_view_test.cpp
           collector_test.cpp sampler_test.cpp history_test.cpp log_test.cpp bounded_thread_test.cpp
   LIBRARIES vmtraffic_core)
-vmtraffic_test(capture_test SOURCES capture_intake_test.cpp latency_window_test.cpp tcp_connection_test.cpp LIBRARIES vmtraffic_core)
+vmtraffic_test(capture_test SOURCES capture_intake_test.cpp capture_applications_test.cpp capture_share_test.cpp latency_window_test.cpp tcp_connection_test.cpp LIBRARIES vmtraffic_core)
 # Connections of real guests, and tshark's opinion of the same.
 add_executable(tcp_dump tcp_dump.cpp)
 target_link_libraries(tcp_dump PRIVATE vmtraffic_core)

@@ -185,7 +185,7 @@ TEST_F(DpiDetector, FlowThatEndsEarlyIsGuessedFromWhatWasSeen) {
 }
 
 TEST_F(DpiDetector, FlowsBeyondTheBoundAreRefusedAndCounted) {
-  const auto detector = make({.flows = 3});
+  const auto detector = make({.flows = 6});
   const Bytes packet = over_tcp("noise", 4444, {noise(100, 1)}).packets.back();
   const auto inspect = [&](ApplicationFlow& flow) { return detector->inspect(flow, packet.octets(), packet.size(), 0).detection; };
   std::vector<ApplicationFlow> flows(5);
@@ -199,6 +199,24 @@ TEST_F(DpiDetector, FlowsBeyondTheBoundAreRefusedAndCounted) {
   EXPECT_EQ(detector->in_detection(), 2);
   EXPECT_EQ(inspect(flows[4]), Detection::kUndecided);
   EXPECT_EQ(detector->counters(), (ApplicationCounters{.flows = 4, .refused = 2, .packets = 5}));
+}
+
+TEST_F(DpiDetector, OneOwnersFlowsLeaveRoomForOthers) {
+  const auto detector = make({.flows = 5});
+  const Bytes packet = over_tcp("noise", 4444, {noise(100, 1)}).packets.back();
+  const auto inspect = [&](ApplicationFlow& flow, std::uint32_t owner) {
+    return detector->inspect(flow, packet.octets(), packet.size(), 0, owner).detection;
+  };
+  std::vector<ApplicationFlow> flows(6);
+  for (const std::size_t i : {0U, 1U, 2U}) EXPECT_EQ(inspect(flows[i], 7), Detection::kUndecided);
+  EXPECT_EQ(inspect(flows[3], 7), Detection::kFull);
+  EXPECT_EQ(inspect(flows[4], 0), Detection::kUndecided);
+  EXPECT_EQ(inspect(flows[0], 0), Detection::kUndecided) << "one that is in goes on";
+  flows[1].reset();
+  flows[2].reset();
+  EXPECT_EQ(inspect(flows[3], 7), Detection::kUndecided);
+  EXPECT_EQ(inspect(flows[1], 7), Detection::kFull) << "each of two owners has a third, and a third is free";
+  EXPECT_EQ(detector->counters(), (ApplicationCounters{.flows = 5, .refused = 2, .packets = 6}));
 }
 
 TEST_F(DpiDetector, NothingUsableBeginsNoFlow) {

@@ -13,7 +13,7 @@ TEST_F(FlowLedgerTest, ThePortSaysWhosePacketItIs) {
   sampled(kOutward, 11, 0);
   const RecentSums& all = ledger_.flows(0).all;
   EXPECT_EQ(all.total(Direction::kTx),
-            (SampleSums{.samples = 1, .packets = 100, .octets = 151400, .length = 1514, .length_squared = 1514.0 * 1514}));
+            (SampleSums{.samples = 1, .packets = 100, .octets = 151400, .packets_spread = 1514, .octets_spread = 1514.0 * 1514}));
   EXPECT_EQ(all.total(Direction::kRx), SampleSums{});
   EXPECT_EQ(ledger_.flows(0).elected[1], (Election{kAgent, AttributedBy::kPort, false, now_}));
   EXPECT_EQ(ledger_.flows(0).by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total(Direction::kTx).samples, 1U);
@@ -232,8 +232,8 @@ TEST_F(FlowLedgerTest, AConversationIsOfTheServiceThatMostOfItIsOf) {
   of(80, 4);
   const ConversationFlows* c = conversation(0, {PeerKind::kNetwork, 0, {}});
   ASSERT_NE(c, nullptr);
-  EXPECT_EQ(c->service, (ServiceKey{6, 443}));
-  EXPECT_EQ(c->votes, 1U);
+  EXPECT_EQ(c->service.value, (ServiceKey{6, 443}));
+  EXPECT_EQ(c->service.votes, 1U);
 }
 
 TEST_F(FlowLedgerTest, TcpIsSummedOverTwoPeriods) {

@@ -208,6 +208,44 @@ TEST_F(FlowViewTest, EachDirectionIsOfTheLedgerWhoseAgentIsNearer) {
   }
 }
 
+// An agent at the very port, one packet in ten; and a mirror port, where the address alone tells whose packet it is.
+TEST_F(FlowViewTest, ACaptureComesBeforeSamplesUntilItIsSilent) {
+  FlowLedger capture({.captures = true}, {});
+  capture.set_inventory(inventory_, ports_);
+  const Seen::Before none;
+  const Packet packet = plain(tcp_frame(mac(1), mac(99), kHere, ip(10, 9, 9, 9)));
+  const auto first = [&] {
+    const FlowRows all = rows({&one_, &capture});
+    EXPECT_EQ(rows({&capture, &one_}).conversations[0].source, all.conversations[0].source) << "whichever stands first";
+    return all.conversations.at(0).source;
+  };
+  send(one_, ip(10, 9, 9, 9), 100);  // stands for 1,000
+  EXPECT_EQ(first(), FlowSource::kSflow);
+  for (int i = 0; i < 950; ++i) capture.take({.packet = &packet, .octets = 1000, .agent = kAgent, .flow = &none}, now_);
+  EXPECT_EQ(first(), FlowSource::kCapture);
+  EXPECT_EQ(rows({&one_, &capture}).vnics[0].tx.total_samples, 950U) << "nothing is added up";
+  now_ += 200 * kSecond;
+  send(one_, ip(10, 9, 9, 9), 1);
+  EXPECT_EQ(first(), FlowSource::kSflow) << "the capture is silent";
+}
+
+// Each probe's configuration has networks of its own.
+TEST_F(FlowViewTest, NetworksOfTwoConfigurationsKeepTheirNames) {
+  FlowLedger capture({.captures = true}, {{"lab", {ip(10, 2, 0, 0), 16}}, {"backup", {ip(192, 0, 2, 0), 24}}});
+  capture.set_inventory(inventory_, ports_);
+  const Seen::Before none;
+  for (const IpAddress& to : {ip(10, 2, 0, 5), kThere}) {
+    const Packet packet = plain(tcp_frame(mac(1), mac(99), kHere, to));
+    capture.take({.packet = &packet, .octets = to == kThere ? 100.0 : 1000.0, .agent = kAgent, .flow = &none}, now_);
+  }
+  send(one_, kThere, 1);
+  const FlowRows all = rows({&one_, &capture});
+  EXPECT_EQ(all.networks, (std::vector<std::string>{"backup", "lab"}));
+  EXPECT_EQ(all.network_prefixes, (std::vector<NetworkPrefix>{{.address = {192, 0, 2}, .name = 0, .version = 4, .length = 24},
+                                                              {.address = {10, 2}, .name = 1, .version = 4, .length = 16}}));
+  EXPECT_EQ(conversations(all), (std::vector<std::string>{"0 lab 0/1 tcp/443", "0 backup 0/1 tcp/443"}));
+}
+
 TEST_F(FlowViewTest, ALedgerWhoseAgentIsSilentMakesRoom) {
   send(one_, kThere, 5);
   now_ += 181 * kSecond;

@@ -32,9 +32,10 @@ class GeneratedFrames {
       payload = wire_test::tag(one_of(4095), type, payload);
       type = one_of(2) == 0 ? 0x8100 : 0x88A8;
     }
-    return wire_test::ethernet(type, payload);
+    return wire_test::ethernet(type, payload, mac(), mac());
   }
 
+  std::uint64_t mac() { return (std::uint64_t{one_of(0x8000)} << 33) + one_of(~0U); }  // no group's
   std::uint32_t port() { return one_of(12) == 0 ? 53 : one_of(65'536); }
 
   std::pair<std::uint32_t, Bytes> transport(std::uint32_t icmp) {

@@ -7,7 +7,6 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +38,8 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 #pragma GCC diagnostic pop
 
+#include "tests/unit/own_network.hpp"
+
 namespace vmtraffic {
 
 void PrintTo(const LinkReading& reading, std::ostream* out) {
@@ -60,9 +61,7 @@ LinkReading reading(std::uint32_t if_index, const MetricTotals& values) {
 class Links : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(::geteuid(), 0u) << "these tests make network namespaces and links: run them as root";
-    ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << "cannot make a network namespace";
-    std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << 1;  // no chatter: the tests count frames
+    ASSERT_NO_FATAL_FAILURE(enter_own_network());
     open();
   }
 

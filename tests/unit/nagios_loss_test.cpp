@@ -256,6 +256,7 @@ TEST_F(CheckVmLoss, WrongOptions) {
       {{"-w", "5%"}, "--warning: leave out the %: -w 5"},
       {{"--network-critical", "5ms"},
        "--network-critical: \"5ms\" is no range: it is no number; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
+      {{"-w", "5k"}, "--warning: \"5k\" is no range: it is no number; right would be e.g. 10, 10:, ~:10, 10:20 or @10:20"},
       {{"-m", "unseen", "--guest-warning", "5"}, "--guest-warning and --guest-critical: nothing that was asked for is of that side"},
       {{"-m", "unseen", "--network-critical", "5"}, "--network-warning and --network-critical: nothing that was asked for is of that side"},
       {{"--minimum-segments", "none"}, "--minimum-segments: \"none\" does not do; right would be a whole number from 1 to 1000000000"},

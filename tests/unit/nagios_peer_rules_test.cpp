@@ -14,7 +14,7 @@ void PrintTo(const Judgement& judgement, std::ostream* out) { *out << static_cas
 namespace {
 
 constexpr std::string_view kRight =
-    "; right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name of a network of [sflow.networks], or vm:NAME";
+    "; right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name of a network of [sflow.networks] or [capture.networks], or vm:NAME";
 
 PeerFacts address(const char* text) { return {.kind = PeerKind::kAddress, .address = *IpAddress::parse(text)}; }
 PeerFacts network(std::string_view name) { return {.kind = PeerKind::kNetwork, .network = name}; }
@@ -99,8 +99,8 @@ Judgement not_known(std::string_view rule, std::string_view verb) {
                                   std::string(verb) + " vm:web instead"};
 }
 Judgement may_hold(std::string_view rule, std::string_view verb) {
-  return {Ruling::kUndecided,
-          "it may hold " + std::string(rule) + ": name that in [sflow.networks] and " + std::string(verb) + " the name"};
+  return {Ruling::kUndecided, "it may hold " + std::string(rule) + ": name that in [sflow.networks] or [capture.networks] and " +
+                                  std::string(verb) + " the name"};
 }
 const Judgement kNotAllowed{Ruling::kForbidden, "not among what is allowed"};
 
@@ -188,13 +188,14 @@ TEST(PeerRules, NamesThatNobodyHas) {
   const std::vector<std::string_view> vms{"web", "db"};
   const auto strangers = [&](const TalkRules& rules) { return rules.strangers(kNetworks, vms, "this host"); };
   EXPECT_EQ(strangers(rules({"vm:db", "10.99.0.0/16"}, {"lab", "vm:web", "vm:/^nosuch/"})), "");
-  EXPECT_EQ(strangers(rules({}, {"banana"})), "no network banana in [sflow.networks]; known: office, lab, v6");
+  EXPECT_EQ(strangers(rules({}, {"banana"})), "no network banana in [sflow.networks] or [capture.networks]; known: office, lab, v6");
   EXPECT_EQ(strangers(rules({"vm:nosuch", "a|b"}, {"vm:nosuch"})),
-            "no VM nosuch on this host; no network \"a\\x7cb\" in [sflow.networks]; known: office, lab, v6");
-  EXPECT_EQ(rules({"banana"}, {}).strangers(NamedNetworks(), vms, "this host"), "no network banana in [sflow.networks]; it names none");
+            "no VM nosuch on this host; no network \"a\\x7cb\" in [sflow.networks] or [capture.networks]; known: office, lab, v6");
+  EXPECT_EQ(rules({"banana"}, {}).strangers(NamedNetworks(), vms, "this host"),
+            "no network banana in [sflow.networks] or [capture.networks]; it names none");
   const std::vector<std::string_view> many(11, "n");
   EXPECT_EQ(rules({"banana"}, {}).strangers(NamedNetworks(many, {}), vms, "this host"),
-            "no network banana in [sflow.networks]; known: n, n, n, n, n, n, n, n, n, n, ...");
+            "no network banana in [sflow.networks] or [capture.networks]; known: n, n, n, n, n, n, n, n, n, n, ...");
 }
 
 TEST(PeerRules, Services) {

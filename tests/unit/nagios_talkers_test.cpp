@@ -68,6 +68,19 @@ TEST_F(CheckVmTalkers, OneVmAndItsPeers) {
                     "snapshot 42 of hv-1 by vmtraffic-collect 0.1.0, pid 4711, 3 s old, every 10 s\n"));
 }
 
+TEST_F(CheckVmTalkers, WhatAPeerIsGivenAndWhoseWordItIs) {
+  write(snapshot_with_applications());
+  EXPECT_EQ(
+      run({"--name", "web", "--top", "1", "--perfdata", "none"}),
+      outcome(State::kOk,
+              "VM_TALKERS OK: web talks to 3 peers (80 s): 192.0.2.9 tcp/443 TLS.Google rx 600 kbit/s ±25 % (300 samples), tx 7 Mbit/s "
+              "±25 % (700 samples), captured; 2 more\n"));
+  SnapshotContent scaled = snapshot_with_applications();
+  scaled.flows->conversations[0].source = FlowSource::kCaptureScaled;
+  write(scaled);
+  EXPECT_NE(run({"--name", "web", "--top", "1"}).output.find("(700 samples), captured in part; 2 more"), std::string::npos);
+}
+
 TEST_F(CheckVmTalkers, ThresholdsOfTheTopPeer) {
   write(snapshot_with_flows());
   EXPECT_EQ(run({"-n", "web", "-w", "5M", "-c", "10M"}),
@@ -159,7 +172,7 @@ TEST_F(CheckVmTalkers, ANamedNetworkMayHoldWhatIsDenied) {
   const auto run_denied = [&](const char* peer) { return run({"-n", "web", "--deny", peer, "--perfdata", "none"}); };
   const auto unknown = [&](const char* held) {
     return outcome(State::kUnknown, fmt::format("VM_TALKERS UNKNOWN: web talks to 3 peers (80 s): {} UNKNOWN (it may hold {}: name that in "
-                                                "[sflow.networks] and deny the name); {}; {}\n",
+                                                "[sflow.networks] or [capture.networks] and deny the name); {}; {}\n",
                                                 kOffice, held, kAddress, kOff));
   };
   const Outcome fine = run({"-n", "web", "--perfdata", "none"});
@@ -216,7 +229,7 @@ TEST_F(CheckVmTalkers, ARuleOfANameThatNobodyHas) {
   const auto found = [](State state, const char* why) {
     return outcome(state, fmt::format("VM_TALKERS {}: {}; web talks to 3 peers (80 s)\n", name_of(state), why));
   };
-  const char* banana = "no network banana in [sflow.networks]; known: backup, \"office\\x7c=;'lan\"";
+  const char* banana = "no network banana in [sflow.networks] or [capture.networks]; known: backup, \"office\\x7c=;'lan\"";
   EXPECT_EQ(run_with("--deny", "banana"), found(State::kUnknown, banana));
   EXPECT_EQ(run_with("--allow", "banana"), found(State::kCritical, banana));
   EXPECT_EQ(run_with("--deny", "vm:nosuch"), found(State::kUnknown, "no VM nosuch on this host"));
@@ -316,7 +329,7 @@ TEST_F(CheckVmTalkers, NotRunningAndNeverSampled) {
   content.flows->conversations.pop_back();
   content.flows->peers[2] = 0;
   write(content);
-  const std::string never = "db was never sampled: see whether an sFlow agent covers its vNICs\n";
+  const std::string never = "db was never sampled: see whether an sFlow agent or [capture] covers its vNICs\n";
   EXPECT_EQ(run({"-n", "db"}), outcome(State::kUnknown, "VM_TALKERS UNKNOWN: " + never));
   EXPECT_EQ(run({"-n", "db", "--no-samples", "ok"}), outcome(State::kOk, "VM_TALKERS OK: " + never));
   EXPECT_EQ(run({"--top", "1", "--perfdata", "none"}),
@@ -336,15 +349,16 @@ TEST_F(CheckVmTalkers, NothingOfLate) {
   // Of all VMs: then it is the agents that are silent.
   for (FlowSums* sums : {&content.flows->vnics[0].rx, &content.flows->vnics[0].tx}) sums->samples = 0;
   write(content);
-  EXPECT_EQ(
-      run({"-n", "db", "--perfdata", "none"}),
-      outcome(State::kUnknown,
-              "VM_TALKERS UNKNOWN: no packet of any VM was sampled in 80 s: see whether the sFlow agents still send; db talked to nobody "
-              "in 80 s, as far as samples tell\n"));
+  EXPECT_EQ(run({"-n", "db", "--perfdata", "none"}), outcome(State::kUnknown,
+                                                             "VM_TALKERS UNKNOWN: no packet of any VM was sampled in 80 s: see whether the "
+                                                             "sFlow agents, or the capture, still work; db talked to nobody "
+                                                             "in 80 s, as far as samples tell\n"));
 }
 
 TEST_F(CheckVmTalkers, NoFlowsAtAll) {
-  const std::string off = "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host\n";
+  const std::string off =
+      "no packets are sampled: enable [sflow] in vmtraffic.toml and point the switch's sFlow at this host, or let "
+      "[capture] select VMs\n";
   const std::string none =
       "no sFlow agent has sent a sample: point the switch's sFlow at this host, and let sflow.listen, sflow.allow and sflow.agents in "
       "vmtraffic.toml take it\n";
@@ -362,6 +376,20 @@ TEST_F(CheckVmTalkers, NoFlowsAtAll) {
 }
 
 // Then no switch is to blame.
+TEST_F(CheckVmTalkers, NothingIsCapturedYet) {
+  SnapshotContent content = snapshot_with_flows();
+  content.flows->samples = 0;
+  content.performance.emplace().losses.resize(3);
+  write(content);
+  EXPECT_EQ(run({"-n", "web"}),
+            outcome(State::kUnknown, "VM_TALKERS UNKNOWN: no VM is known: libvirt qemu:///system is down (libvirtd does not answer)\n"));
+  for (ProbeHealth& probe : content.health) probe.state = HealthState::kUp, probe.message.clear();
+  write(content);
+  EXPECT_EQ(
+      run({"-n", "web"}),
+      outcome(State::kUnknown, "VM_TALKERS UNKNOWN: nothing was captured yet at the links that [capture] in vmtraffic.toml selects\n"));
+}
+
 TEST_F(CheckVmTalkers, NothingIsSampledWhileTheProbeIsDown) {
   SnapshotContent content = snapshot_with_flows();
   content.flows->samples = 0;
@@ -419,10 +447,10 @@ TEST_F(CheckVmTalkers, WrongOptions) {
       {{"--deny", "10.0.0.1/8"},
        "--deny: \"10.0.0.1/8\" is no network, or has bits set behind its prefix; right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name "
        "of a "
-       "network of [sflow.networks], or vm:NAME"},
+       "network of [sflow.networks] or [capture.networks], or vm:NAME"},
       {{"--deny", "tcp/25"},
        "--deny: tcp/25 is a port, which --allow-port and --deny-port are for; right would be e.g. 10.0.0.0/8, 2001:db8::/32, the name of a "
-       "network of [sflow.networks], or vm:NAME"},
+       "network of [sflow.networks] or [capture.networks], or vm:NAME"},
       {{"--allow", "vm:"}, "--allow: a VM's name is not empty; right would be e.g. vm:web1 or vm:/^web/"},
       {{"--allow"}, "--allow wants a PEER"},
       {{"--deny-port", "25"}, "--deny-port: \"25\" is no port; right would be e.g. tcp/443, udp/53 or tcp/8000-8099"},

@@ -9,7 +9,6 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -29,6 +28,7 @@
 
 #include "core/clock.hpp"
 #include "tests/unit/generated_frames.hpp"
+#include "tests/unit/own_network.hpp"
 #include "tests/unit/wire_packet_builder.hpp"
 
 namespace vmtraffic {
@@ -96,10 +96,7 @@ struct Offload {
 class Ring : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(::geteuid(), 0u) << "these tests make network namespaces and links: run them as root";
-    ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << "cannot make a network namespace";
-    std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << 1;  // no chatter: the tests count packets
-    std::ofstream("/proc/sys/net/ipv6/conf/all/disable_ipv6") << 1;
+    ASSERT_NO_FATAL_FAILURE(enter_own_network());
     socket_ = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     ASSERT_GE(socket_, 0);
   }
@@ -433,7 +430,9 @@ TEST_F(Ring, LosesNothingWhileItsFilterIsReplaced) {
 TEST_F(Ring, KeepsTheShareOfFlowsThatItsDefinitionSays) {
   veth("va", "vb");
   open();
-  set({.if_indexes = {{index_of("vb")}}, .kept_flows = kAllFlows / 2});
+  constexpr KeptFlows kKept{kAllFlows / 2, kAllFlows / 3};
+  constexpr std::uint32_t kKey = 0xDEAD'BEEF;
+  set({.if_indexes = {{index_of("vb")}}, .kept_flows = kKept, .share_key = kKey});
   filter_test::GeneratedFrames frames;
   std::vector<std::vector<std::byte>> expected;
   std::vector<Seen> got;
@@ -446,7 +445,7 @@ TEST_F(Ring, KeepsTheShareOfFlowsThatItsDefinitionSays) {
     reader.skip(12);
     const std::uint16_t type = reader.u16();
     if (type == 0x8100 || type == 0x88A8) frame.erase(frame.begin() + 12, frame.begin() + 16);
-    if (flow_is_kept(frame, kAllFlows / 2)) expected.push_back(std::move(frame));
+    if (flow_is_kept(frame, kKept, kKey)) expected.push_back(std::move(frame));
   }
   EXPECT_GT(expected.size(), 500u);
   const std::vector<Seen> rest = collect(expected.size() - std::min(got.size(), expected.size()));
@@ -623,7 +622,7 @@ TEST_F(Ring, MakesAFilterCoarserThatTheKernelHasNoRoomFor) {
   EXPECT_EQ(lengths.size(), 1u) << "one leaves less room than another";
   EXPECT_GT(*lengths.begin(), 1000u);
   // A share of the flows makes it longer, and beside the one before there is no room for even the shortest.
-  options.kept_flows = kAllFlows / 2;
+  options.kept_flows.data = kAllFlows / 2;
   const auto grown = install_filter(*ring_, options);
   ASSERT_TRUE(grown) << grown.error().text;
   send("va", marked(4));

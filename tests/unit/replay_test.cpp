@@ -132,7 +132,7 @@ TEST_F(ReplayTest, SaysWhatIsWrong) {
   EXPECT_EQ(complaint(kRecording, 6344), kRecording.string() +
                                              " has no sFlow: none of its 177 packets is a datagram to UDP port 6344; --sflow-port names "
                                              "another port, or any");
-  EXPECT_EQ(complaint(file(good.substr(0, 50), "early")), named("early") + " is cut off within what follows packet 0");
+  EXPECT_EQ(complaint(file(good.substr(0, 50), "early")), named("early") + " is cut off behind packet 0");
   std::string other = good;
   for (std::size_t at = 24; at < other.size();) {
     std::uint32_t length = 0;
@@ -147,7 +147,7 @@ TEST_F(ReplayTest, WhatIsWholeBeforeACutIsShown) {
   const std::string good = content_of(kRecording);
   const auto cut = replay(file(good.substr(0, good.size() - 1)));
   ASSERT_TRUE(cut.ok()) << cut.error();
-  EXPECT_EQ(cut->fault, (Error{ErrorCode::kTruncated, named("ovs.pcap") + " is cut off within what follows packet 176"}));
+  EXPECT_EQ(cut->fault, (Error{ErrorCode::kTruncated, named("ovs.pcap") + " is cut off behind packet 176"}));
   const auto snapshot = Snapshot::parse(cut->snapshot);
   ASSERT_TRUE(snapshot.ok());
   EXPECT_EQ(snapshot->health(0).message, cut->fault->text);

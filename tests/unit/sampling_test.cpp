@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -263,7 +264,7 @@ TEST(SamplingRate, LossReorderingAndTheWrapDoNotBias) {
 
 TEST(Estimate, BoundsFollowSamplingTheory) {
   SampleSums sums;
-  for (int i = 0; i < 100; ++i) sums.add(i % 2 == 0 ? 100 : 300, 1000);
+  for (int i = 0; i < 100; ++i) sums.add({.octets = i % 2 == 0 ? 100.0 : 300.0, .scale = 1000});
   const Estimate e = estimate_of(sums);
   EXPECT_DOUBLE_EQ(e.packets, 100'000);
   EXPECT_DOUBLE_EQ(e.octets, 20'000'000);
@@ -273,9 +274,55 @@ TEST(Estimate, BoundsFollowSamplingTheory) {
 
 TEST(Estimate, EveryPacketSeenIsExactAndNoneSaysNothing) {
   SampleSums sums;
-  for (int i = 0; i < 7; ++i) sums.add(60.0 + i, 1);
+  for (int i = 0; i < 7; ++i) sums.add({.octets = 60.0 + i});
   EXPECT_EQ(estimate_of(sums).octets_error_95, 0);
   EXPECT_TRUE(std::isinf(estimate_of({}).packets_error_95));
+}
+
+// Flows that are kept or left out, told in pieces as a capture does.
+TEST(Estimate, OfWholeFlowsHoldsItsPromiseToo) {
+  std::mt19937 random(5);  // NOLINT(cert-msc51-cpp)
+  std::vector<int> flows;  // packets of 1,000 octets: most have few, some have many
+  double packets = 0;
+  for (int i = 0; i < 4000; ++i) {
+    flows.push_back(static_cast<int>(std::min(2 / std::pow((static_cast<double>(random() % 10'000) + 1) / 10'001, 0.6), 300.0)));
+    packets += flows.back();
+  }
+  for (const double share : {0.5, 0.1}) {
+    int inside = 0;
+    double mean = 0;
+    for (int trial = 0; trial < 200; ++trial) {
+      SampleSums sums;
+      for (const int flow : flows) {
+        if (static_cast<double>(random() % 1'000'000) >= share * 1'000'000) continue;
+        Seen::Before before;
+        for (int left = flow; left > 0;) {
+          const auto piece = static_cast<std::uint32_t>(std::min(left, 7));
+          sums.add({.octets = 1000.0 * piece, .scale = 1 / share, .frames = piece, .flow = &before});
+          before.octets += 1000.0 * piece, before.packets += piece;
+          left -= static_cast<int>(piece);
+        }
+      }
+      const Estimate e = estimate_of_flows(sums);
+      EXPECT_NEAR(e.octets_error_95, e.packets_error_95, 1e-9) << "all are equally long";
+      inside += std::abs(e.packets - packets) <= e.packets_error_95 * e.packets;
+      mean += e.packets / 200;
+    }
+    EXPECT_GE(inside, 180) << share;
+    EXPECT_NEAR(mean / packets, 1, 0.02) << share;
+  }
+}
+
+TEST(Estimate, OneFlowAloneIsOffByFar) {
+  SampleSums sums;
+  const Seen::Before none;
+  sums.add({.octets = 1000, .scale = 10, .frames = 1, .flow = &none});
+  const double relative = std::sqrt(90.0) / 10;
+  EXPECT_NEAR(estimate_of_flows(sums).octets_error_95, 1.96 * relative * (1 + 4 * relative), 1e-9);
+  SampleSums all;
+  all.add({.octets = 1000, .scale = 1, .frames = 1, .flow = &none});
+  EXPECT_EQ(estimate_of_flows(all).octets_error_95, 0);
+  EXPECT_TRUE(std::isinf(estimate_of_flows({}).octets_error_95));
 }
 
 // The whole of it: the true value lies inside the bound in 95 of 100 trials, and the mean is unbiased.
@@ -296,7 +343,8 @@ TEST(Estimate, HoldsItsPromiseOverManyTrials) {
       SampleSums sums;
       std::geometric_distribution<int> skip(1.0 / one_in);
       for (int at = skip(random); at < kPackets; at += skip(random) + 1) {
-        sums.add(lengths[static_cast<std::size_t>(at)], rate.take(static_cast<std::uint32_t>(at + 1), static_cast<std::uint32_t>(one_in)));
+        sums.add({.octets = static_cast<double>(lengths[static_cast<std::size_t>(at)]),
+                  .scale = rate.take(static_cast<std::uint32_t>(at + 1), static_cast<std::uint32_t>(one_in))});
       }
       const Estimate e = estimate_of(sums);
       packets_inside += std::abs(e.packets - kPackets) <= e.packets_error_95 * e.packets;
@@ -339,6 +387,38 @@ TEST(HeavyTable, ANewHeavyKeyProvesItselfUnderAScan) {
   }
   ASSERT_NE(table.find(5'000'000), nullptr);
   EXPECT_GE(*table.find(5'000'000), 1900U) << "it began anew a few times before it had proved itself";
+}
+
+TEST(HeavyTable, FindsWhatAMapFindsWhateverComesAndGoes) {
+  for (const bool reserves : {false, true}) {
+    HeavyTable<std::uint32_t, std::uint32_t> table(4096);
+    if (reserves) table.reserve();
+    std::map<std::uint32_t, std::uint32_t> map;
+    std::mt19937 generator(1);
+    const auto random = [&generator](std::uint32_t below) { return static_cast<std::uint32_t>(generator() % below); };
+    for (std::uint32_t i = 0; i < 200'000; ++i) {
+      const std::uint32_t key = random(3000);
+      const std::uint64_t hash = table.hash_of(key);
+      table.prefetch_place(hash);
+      auto hint = table.prefetch_entry(hash);
+      table.touch_hashed(key, hash, hint, [](std::uint32_t, std::uint32_t) { FAIL() << "there is room"; }) = i;
+      map[key] = i;
+      EXPECT_EQ(table.key_at(hint), key);
+      if (i % 500 != 0) continue;
+      const std::uint32_t gone = random(7);
+      table.remove_if([gone](std::uint32_t k, std::uint32_t) { return k % 7 == gone; });
+      std::erase_if(map, [gone](const auto& entry) { return entry.first % 7 == gone; });
+    }
+    EXPECT_EQ(table.size(), map.size());
+    for (std::uint32_t key = 0; key < 3000; ++key) {
+      const auto found = map.find(key);
+      const std::uint32_t* value = table.find(key);
+      ASSERT_EQ(value != nullptr, found != map.end()) << key;
+      if (value != nullptr) {
+        EXPECT_EQ(*value, found->second);
+      }
+    }
+  }
 }
 
 TEST(HeavyTable, ForgetsWhatIsIdle) {

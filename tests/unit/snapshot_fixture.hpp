@@ -231,4 +231,19 @@ inline SnapshotContent snapshot_with_flows() {
   return c;
 }
 
+// The same where a capture told of some of it, and of what it carries.
+inline SnapshotContent snapshot_with_applications() {
+  SnapshotContent c = snapshot_with_flows();
+  FlowRows& f = *c.flows;
+  f.applications = {{.since = 100 * kSecond, .rx = flow_sums(900, 100, 200), .tx = flow_sums(1900, 100, 1000), .vnic = 0, .application = 1},
+                    {.since = 150 * kSecond, .rx = flow_sums(100, 100, 200), .tx = flow_sums(100, 100, 1000), .vnic = 0, .application = 0}};
+  f.application_names = {"Unknown", "TLS.Google"};
+  f.application_categories = {"Unspecified", "Web"};
+  f.server_names = {"www.google.com", "", "", ""};
+  f.conversations[0].source = FlowSource::kCapture;
+  f.conversations[0].application = 2;
+  f.conversations[1].source = FlowSource::kSflow;
+  return c;
+}
+
 }  // namespace vmtraffic

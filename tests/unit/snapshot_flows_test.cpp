@@ -21,7 +21,7 @@ FlowEstimate estimate(std::uint64_t samples, double scale, double length) {
 }
 
 TEST(SnapshotFlows, RowsAreThoseThatWereWritten) {
-  const Snapshot s = parsed(snapshot_with_flows());
+  const Snapshot s = parsed(snapshot_with_applications());
   const auto info = s.flows();
   ASSERT_TRUE(info);
   EXPECT_EQ(info->covered_s, 80);
@@ -50,7 +50,19 @@ TEST(SnapshotFlows, RowsAreThoseThatWereWritten) {
   EXPECT_EQ(s.protocol(2).vnic, 2U);
   ASSERT_EQ(s.service_count(), 2U);
   EXPECT_EQ(s.service(1).service, (ServiceKey{17, 53}));
+  ASSERT_EQ(s.application_count(), 2U);
+  EXPECT_EQ(s.application(0).name, "TLS.Google");
+  EXPECT_EQ(s.application(0).category, "Web");
+  EXPECT_EQ(s.application(0).flows, (FlowBothWays{100 * kSecond, estimate(900, 100, 200), estimate(1900, 100, 1000)}));
+  EXPECT_EQ(s.application(1).name, "Unknown");
   ASSERT_EQ(s.conversation_count(), 4U);
+  EXPECT_EQ(s.conversation(0).application, "TLS.Google");
+  EXPECT_EQ(s.conversation(0).server_name, "www.google.com");
+  EXPECT_EQ(s.conversation(0).source, FlowSource::kCapture);
+  EXPECT_EQ(s.conversation(1).application, "");
+  EXPECT_EQ(s.conversation(1).server_name, "");
+  EXPECT_EQ(s.conversation(1).source, FlowSource::kSflow);
+  EXPECT_EQ(s.conversation(2).source, FlowSource::kUnknown) << "an older collector";
   EXPECT_EQ(s.conversation(0).address.text(), "192.0.2.9");
   EXPECT_EQ(s.conversation(0).service.text(), "tcp/443");
   EXPECT_EQ(s.conversation(1).network, "office|=;'lan");
@@ -69,6 +81,20 @@ TEST(SnapshotFlows, RowsAreThoseThatWereWritten) {
   EXPECT_TRUE(s.agent(0).local);
   EXPECT_EQ(s.agent(1).sub_agent, 100000U);
   EXPECT_EQ(s.agent(1).host, "tor-1");
+}
+
+TEST(SnapshotFlows, RowsThatNameNoApplicationAreRefused) {
+  const auto refused = [](auto&& change) {
+    SnapshotContent content = snapshot_with_applications();
+    change(*content.flows);
+    return !Snapshot::parse(encode(content), kAllParts).ok();
+  };
+  EXPECT_FALSE(refused([](FlowRows&) {}));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.applications[0].application = 2; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.applications[0].vnic = 3; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.conversations[0].application = 3; }));
+  EXPECT_TRUE(refused([](FlowRows& f) { f.application_categories.pop_back(); }));
+  EXPECT_FALSE(refused([](FlowRows& f) { f.server_names.pop_back(); })) << "it is of whom it names";
 }
 
 TEST(SnapshotFlows, AnOlderCollectorDoesNotTellOfPeers) {

@@ -26,7 +26,10 @@ inline std::uint64_t walk(const Snapshot& s) {
   }
   for (std::size_t i = 0; i < s.protocol_count(); ++i) sum += s.protocol(i).flows.rx.total.samples;
   for (std::size_t i = 0; i < s.service_count(); ++i) sum += s.service(i).service.port;
-  for (std::size_t i = 0; i < s.conversation_count(); ++i) sum += s.conversation(i).network.size() + s.conversation(i).peer_vnic;
+  for (std::size_t i = 0; i < s.application_count(); ++i) sum += s.application(i).name.size() + s.application(i).category.size();
+  for (std::size_t i = 0; i < s.conversation_count(); ++i)
+    sum += s.conversation(i).application.size() + s.conversation(i).server_name.size() + s.conversation(i).network.size() +
+           s.conversation(i).peer_vnic;
   for (std::size_t i = 0; i < s.network_name_count(); ++i) sum += s.network_name(i).size();
   for (std::size_t i = 0; i < s.network_count(); ++i) sum += s.network(i).name.size() + s.network(i).network.prefix_length;
   for (std::size_t i = 0; i < s.drop_count(); ++i) sum += s.drop(i).reason.size();

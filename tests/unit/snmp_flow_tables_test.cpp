@@ -333,6 +333,43 @@ TEST(SnmpFlowTables, NoSampleYetIsZeroWhereSomebodySamples) {
   EXPECT_EQ(cell(content, {1, 6, 1, 12, 1, 2}), "noSuchInstance") << "nobody samples what it sends";
 }
 
+TEST(SnmpFlowTables, ApplicationsByTheirNames) {
+  const SnapshotContent content = snapshot_with_applications();
+  const Oid google{1, 1, 'T', 'L', 'S', '.', 'G', 'o', 'o', 'g', 'l', 'e'}, unknown{1, 1, 'U', 'n', 'k', 'n', 'o', 'w', 'n'};
+  const auto of = [&](SubId column, const Oid& index) {
+    Oid name{1, 19, 1, column};
+    name.insert(name.end(), index.begin(), index.end());
+    const std::string line = cell(content, name);
+    return line.substr(line.find('=') + 2);
+  };
+  EXPECT_EQ(of(2, google), "STRING: Web");
+  EXPECT_EQ(of(2, unknown), "STRING: Unspecified");
+  EXPECT_EQ(of(3, google), "Timeticks: 10000");
+  EXPECT_EQ(of(4, google), "Counter64: 18000000");
+  EXPECT_EQ(of(14, google), "Counter64: 190000000");
+  EXPECT_EQ(of(5, unknown), "Counter64: 10000");
+  const auto of_conversation = [&](SubId column, SubId rank) {
+    const std::string line = cell(content, {1, 9, 1, column, 1, 1, rank});
+    return line.substr(line.find('=') + 2);
+  };
+  EXPECT_EQ(of_conversation(31, 1), "STRING: TLS.Google");
+  EXPECT_EQ(of_conversation(32, 1), "STRING: www.google.com");
+  EXPECT_EQ(of_conversation(33, 1), "INTEGER: 3");
+  EXPECT_EQ(of_conversation(33, 2), "INTEGER: 1");
+}
+
+TEST(SnmpFlowTables, WhatIsNotToldOfAConversationIsAbsent) {
+  const Model model = model_of(snapshot_with_applications());
+  const std::vector<std::string> lines = walk(Subtree(flow_tables()), View(model, clock_at(kNow)));
+  const auto count = [&](std::string_view column) {
+    return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(column); });
+  };
+  EXPECT_EQ(count("1.9.1.31."), 1);
+  EXPECT_EQ(count("1.9.1.32."), 1);
+  EXPECT_EQ(count("1.9.1.33."), 2);
+  EXPECT_EQ(count("1.9.1.2."), 4);
+}
+
 TEST(SnmpFlowTables, NumbersThatCannotBeAreAbsent) {
   SnapshotContent content = snapshot_with_flows();
   FlowRows& flows = *content.flows;

@@ -228,7 +228,7 @@ TEST_F(VmtrafficCollect, ReadsARecording) {
   EXPECT_EQ(err(), "vmtraffic-collect: cannot read the inventory " + (directory_ / "none").string() + ": No such file or directory\n");
   std::ofstream(directory_ / "cut.pcap", std::ios::binary) << content_of(recording).substr(0, 3000);
   EXPECT_EQ(run({"--sflow-read", directory_ / "cut.pcap", "--config", config()}), 1);
-  EXPECT_EQ(err(), "vmtraffic-collect: " + (directory_ / "cut.pcap").string() + " is cut off within what follows packet 2\n");
+  EXPECT_EQ(err(), "vmtraffic-collect: " + (directory_ / "cut.pcap").string() + " is cut off behind packet 2\n");
   EXPECT_EQ(out().substr(0, 25), "cut.pcap: sFlow of 0.21 s");
 }
 

@@ -193,6 +193,9 @@ SnapshotContent hostile_flows() {
 Clock fixture_clock() { return vmtraffic::clock_at(1003 * kSecond); }
 
 TEST(Table, Flows) { expect_golden("flows.txt", render_table(snapshot_of(snapshot_with_flows()), fixture_clock(), {})); }
+TEST(Table, Applications) {
+  expect_golden("applications.txt", render_table(snapshot_of(snapshot_with_applications()), fixture_clock(), {}));
+}
 TEST(Table, HostileFlows) { expect_golden("hostile-flows.txt", render_table(snapshot_of(hostile_flows()), fixture_clock(), {})); }
 
 TEST(Table, Performance) { expect_golden("performance.txt", render_table(snapshot_of(snapshot_with_performance()), fixture_clock(), {})); }
@@ -258,6 +261,7 @@ TEST(Json, Nothing) { expect_json("nothing.json", render_json(snapshot_of(empty_
 TEST(Json, Hostile) { expect_json("hostile.json", render_json(snapshot_of(hostile_content()), clock_at(kNow - 60 * kSecond))); }
 
 TEST(Json, Flows) { expect_json("flows.json", render_json(snapshot_of(snapshot_with_flows()), fixture_clock())); }
+TEST(Json, Applications) { expect_json("applications.json", render_json(snapshot_of(snapshot_with_applications()), fixture_clock())); }
 TEST(Json, HostileFlows) { expect_json("hostile-flows.json", render_json(snapshot_of(hostile_flows()), fixture_clock())); }
 
 TEST(Json, Performance) { expect_json("performance.json", render_json(snapshot_of(snapshot_with_performance()), fixture_clock())); }

@@ -32,8 +32,9 @@ int run(const char* recording) {
   TcpGaps gaps(1024);
   TcpEvents events{};
   Packet packet;
-  while (const CapturedPacket* captured = file->next_captured()) {
-    decode_packet(captured->octets, captured->wire_length, {}, packet);
+  CapturedPacket captured;
+  while (file->next_captured({&captured, 1}) > 0) {
+    decode_packet(captured.octets, captured.wire_length, {}, packet);
     const Frame& frame = packet.outer;
     if (!frame.ip || !frame.tcp) continue;
     const End src{frame.ip->version(), frame.ip->src.halves(), frame.tcp->src_port};
@@ -42,7 +43,7 @@ int run(const char* recording) {
     TcpConnection& connection = connections[std::minmax(src, dst)];
     const std::uint32_t before = unsettled(connection, from);
     events.clear();
-    connection.take({*frame.tcp, frame.payload_length, captured->octets, captured->walltime}, from, gaps, events);
+    connection.take({*frame.tcp, frame.payload_length, captured.octets, captured.walltime}, from, gaps, events);
     const auto told = [&](TcpEvents::Kind kind, std::uint32_t what) { return events.has(kind) ? what : 0; };
     fmt::print(
         "{{\"frame\": {}, \"rtt_us\": {}, \"again\": {}, \"lost_before\": {}, \"reordered\": {}, \"spurious\": {}, \"duplicated\": {}, "

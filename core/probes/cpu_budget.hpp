@@ -1,0 +1,43 @@
+// Which share of the flows a capture may keep so that its thread stays within a part of one core. Pure: times come in as parameters.
+//
+// - A flood is met within a few tenths of a second. A burst that costs less than a quarter of a second's budget changes nothing.
+// - The two kinds of flows (core/traffic/flow_share.hpp) have each a share of its own. A kind that takes less than half of the budget is
+// left
+//   alone while the other takes too much: a flood of echoes costs nobody his TCP, nor the other way round.
+// - What is left out comes back slowly, and stops below where it was too much before: a single heavy flow would else come and go, and
+//   half a flow looks like a loss. How long it stops there doubles each time that it was too much again, up to two minutes.
+#pragma once
+
+#include <cstdint>
+
+#include "core/traffic/flow_share.hpp"
+#include "core/types.hpp"
+
+namespace vmtraffic {
+
+class CpuBudget {
+ public:
+  // Of one core: 0.1 is a tenth. 0: there is no limit.
+  explicit CpuBudget(double limit) : limit_(limit) {}
+
+  // To be asked often. `cpu`: what the thread has used since it began, for all these packets. How many may be kept from now on.
+  KeptFlows kept_flows(Nanoseconds now, Nanoseconds cpu, const PacketsTaken& taken);
+
+ private:
+  struct Share {
+    std::uint32_t kept{kAllFlows};
+    Nanoseconds cut{0}, grown{0};      // when it became another one
+    std::uint32_t ceiling{kAllFlows};  // where it was too much
+    Nanoseconds ceiling_until{0}, backoff{0};
+  };
+  static void cut(Share& share, Nanoseconds now, double factor);
+  static void grow(Share& share, Nanoseconds now, bool fast);
+
+  double limit_;
+  Share data_, control_;
+  Nanoseconds looked_{0}, cpu_{0};  // the last time
+  PacketsTaken taken_;
+  double debt_{0};  // nanoseconds that were used beyond the limit
+};
+
+}  // namespace vmtraffic
