@@ -2,8 +2,7 @@
 //
 // - A flood is met within a few tenths of a second. A burst that costs less than a quarter of a second's budget changes nothing.
 // - The two kinds of flows (core/traffic/flow_share.hpp) have each a share of its own. A kind that takes less than half of the budget is
-// left
-//   alone while the other takes too much: a flood of echoes costs nobody his TCP, nor the other way round.
+//   left alone while the other takes too much: a flood of echoes costs nobody his TCP, nor the other way round.
 // - What is left out comes back slowly, and stops below where it was too much before: a single heavy flow would else come and go, and
 //   half a flow looks like a loss. How long it stops there doubles each time that it was too much again, up to two minutes.
 #pragma once

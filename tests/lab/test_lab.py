@@ -98,6 +98,7 @@ def test_open_vswitch_counts_agree_to_the_octet(libvirt):
     assert seen_by_server.tx_packets - seen_by_client.rx_packets < 100  # a busy switch drops some by itself
     for vm in (client, server):
         vm.remove()
+    switch.delete_bridge("lab-ovs")
 
 
 def test_every_other_kind_of_vnic(libvirt):

@@ -8,6 +8,8 @@ What to know:
   exactly the other's rx. A Linux bridge has shown no such loss.
 - vhost-user needs the switch that Debian builds with DPDK. Its package would take the other's place, so tools/setup unpacks it below build/.
   Without huge pages it wants both --no-huge and --legacy-mem, and the VM's memory in a shared memfd.
+- The sub-agent in sFlow is the bridge's number among those that send it, in no order: a bridge that is left behind may give the others new
+  numbers when the switch is restarted, and a collector takes them for new agents.
 - Port octets in sFlow and in `ovs-vsctl` are the switch's view.
 """
 
