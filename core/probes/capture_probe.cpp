@@ -100,6 +100,7 @@ struct CaptureProbe::State {
   RecentGrowth<1> lost;
   double lost_lately{0};
   KeptFlows kept;
+  SpreadTime ticks;
   Complaints complaints;
 
   std::atomic<std::uint64_t> received{0}, dropped{0}, frozen{0}, elsewhere{0}, filters{0}, failures{0};
@@ -219,9 +220,10 @@ Status CaptureProbe::State::apply_links(PacketRing& ring) {
 // More than its share: the kernel leaves out whole flows.
 void CaptureProbe::State::keep_to_budget(Nanoseconds now) {
   if (options.cpu_percent == 0) return;
-  const KeptFlows next = budget.kept_flows(now, thread_cpu(), intake.taken());  // its packets are this thread's
+  KeptFlows next;
   {
     const std::lock_guard lock(mutex);
+    next = budget.kept_flows(now, thread_cpu() + ticks.used(now), intake.taken());  // the intake's packets are this thread's
     if (next == kept) return;
     kept = next;
     links_changed = true;
@@ -430,15 +432,19 @@ void CaptureProbe::set_inventory(const Inventory& inventory, std::span<const std
 PerformanceRows CaptureProbe::tick(Nanoseconds now, std::span<const VnicTotals> totals,
                                    const std::function<void(const FlowLedger&)>& look) {
   PerformanceRows out;
+  Nanoseconds cpu = 0;
   {
     const std::lock_guard lock(state_->packets);
+    const Nanoseconds begin = thread_cpu();
     state_->intake.tick(now, totals);
+    cpu = thread_cpu() - begin;  // what follows is as long whatever share of the flows is kept
     look(state_->intake.ledger());
     out = performance_rows(state_->intake, now, state_->options.top);
   }
   bool judged = false;
   {
     const std::lock_guard lock(state_->mutex);
+    state_->ticks.add(state_->options.clock.boottime(), cpu);
     const std::array readings{static_cast<double>(state_->dropped.load())};
     state_->lost.tick(now, readings);
     state_->lost_lately = state_->lost.of(readings)[0];

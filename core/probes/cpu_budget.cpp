@@ -21,6 +21,18 @@ double part_of(double whole, double others) { return std::max(whole - others, wh
 
 }  // namespace
 
+void SpreadTime::add(Nanoseconds now, Nanoseconds cpu) {
+  used_ = used(now);
+  all_ += cpu;
+  if (added_ != 0 && now > added_) every_ = now - added_;
+  added_ = now;
+}
+
+Nanoseconds SpreadTime::used(Nanoseconds now) const {
+  const double part = std::clamp(static_cast<double>(now - added_) / static_cast<double>(every_), 0.0, 1.0);
+  return used_ + static_cast<Nanoseconds>(static_cast<double>(all_ - used_) * part);
+}
+
 KeptFlows CpuBudget::kept_flows(Nanoseconds now, Nanoseconds cpu, const PacketsTaken& taken) {
   if (limit_ <= 0) return {};
   const Nanoseconds passed = now - looked_;

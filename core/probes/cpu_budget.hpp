@@ -1,4 +1,4 @@
-// Which share of the flows a capture may keep so that its thread stays within a part of one core. Pure: times come in as parameters.
+// Which share of the flows a capture may keep so that it stays within a part of one core. Pure: times come in as parameters.
 //
 // - A flood is met within a few tenths of a second. A burst that costs less than a quarter of a second's budget changes nothing.
 // - The two kinds of flows (core/traffic/flow_share.hpp) have each a share of its own. A kind that takes less than half of the budget is
@@ -14,12 +14,25 @@
 
 namespace vmtraffic {
 
+// CPU time of what is done once in a while, a tick's: as if it were used evenly until it is done next. A tick's time is in the order of
+// what a second's budget is, and no reason for a cut where the ticks are ten seconds apart.
+class SpreadTime {
+ public:
+  void add(Nanoseconds now, Nanoseconds cpu);
+  // Of what was added so far; never less than before.
+  Nanoseconds used(Nanoseconds now) const;
+
+ private:
+  Nanoseconds used_{0}, all_{0};  // when the last was added: before it, and with it
+  Nanoseconds added_{0}, every_{kSecond};
+};
+
 class CpuBudget {
  public:
   // Of one core: 0.1 is a tenth. 0: there is no limit.
   explicit CpuBudget(double limit) : limit_(limit) {}
 
-  // To be asked often. `cpu`: what the thread has used since it began, for all these packets. How many may be kept from now on.
+  // To be asked often. `cpu`: what was used since it began, for all these packets. How many may be kept from now on.
   KeptFlows kept_flows(Nanoseconds now, Nanoseconds cpu, const PacketsTaken& taken);
 
  private:

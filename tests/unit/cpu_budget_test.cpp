@@ -76,6 +76,33 @@ class Budget : public testing::Test {
   std::uniform_real_distribution<double> noise_{0.85, 1.15};
 };
 
+TEST(SpreadTime, IsUsedEvenlyUntilTheNext) {
+  SpreadTime ticks;
+  EXPECT_EQ(ticks.used(5 * kSecond), 0);
+  ticks.add(10 * kSecond, 200);  // how far the next one is, is not known yet: a second
+  EXPECT_EQ(ticks.used(10 * kSecond), 0);
+  EXPECT_EQ(ticks.used(10 * kSecond + kSecond / 2), 100);
+  EXPECT_EQ(ticks.used(15 * kSecond), 200);
+  ticks.add(20 * kSecond, 1000);
+  EXPECT_EQ(ticks.used(20 * kSecond), 200);
+  EXPECT_EQ(ticks.used(22 * kSecond), 400);
+  EXPECT_EQ(ticks.used(30 * kSecond), 1200);
+  EXPECT_EQ(ticks.used(99 * kSecond), 1200) << "no more than there was";
+}
+
+TEST(SpreadTime, LosesNothingWhereOneIsEarlyAndNeverGoesBack) {
+  SpreadTime ticks;
+  ticks.add(10 * kSecond, 100);
+  ticks.add(20 * kSecond, 1000);
+  ticks.add(25 * kSecond, 300);  // half of the one before is still to come
+  EXPECT_EQ(ticks.used(25 * kSecond), 600);
+  EXPECT_EQ(ticks.used(24 * kSecond), 600) << "a clock that was read before";
+  EXPECT_EQ(ticks.used(30 * kSecond), 1400);
+  ticks.add(30 * kSecond, 50);
+  ticks.add(30 * kSecond, 50);  // at once
+  EXPECT_EQ(ticks.used(35 * kSecond), 1500);
+}
+
 TEST_F(Budget, WithoutALimitKeepsAll) {
   CpuBudget none(0);
   for (Nanoseconds now = kSecond; now < 10 * kSecond; now += kStep) EXPECT_EQ(none.kept_flows(now, now, {}), KeptFlows{});
@@ -105,6 +132,30 @@ TEST_F(Budget, MeetsAFloodWithinTheBarAndStaysThere) {
     EXPECT_LE(changes_, 12) << cores;
     EXPECT_LE(used_lately(60), 0.105) << cores;
   }
+}
+
+// Once a second, and in proportion to what is kept: a flood of new flows.
+TEST_F(Budget, TicksAreInIt) {
+  SpreadTime ticks;
+  double packets = 0, all_ticks = 0, before = 0;  // nanoseconds
+  constexpr Nanoseconds kBegin = 20 * kSecond, kEnd = 80 * kSecond;
+  for (; now_ < kEnd; now_ += kStep) {
+    const double kept = static_cast<double>(shares_.data) / kAllFlows;
+    packets += std::min(1.0, 2 * kept) * static_cast<double>(kStep);
+    if (now_ % kSecond == 0) {
+      const double tick = std::min(0.2, kept) * 1e9;
+      ticks.add(now_, static_cast<Nanoseconds>(tick));
+      all_ticks += tick;
+    }
+    if (now_ == kBegin) before = packets + all_ticks;
+    taken_.data = static_cast<std::uint64_t>(packets);
+    shares_ = budget_.kept_flows(now_ + kStep, static_cast<Nanoseconds>(packets) + ticks.used(now_ + kStep), taken_);
+  }
+  ASSERT_GT(before, 0);
+  const double used = (packets + all_ticks - before) / static_cast<double>(kEnd - kBegin);
+  EXPECT_LE(used, 0.105);
+  EXPECT_GE(used, 0.06);
+  EXPECT_GE(all_ticks / packets, 0.4) << "half of the packets' time, where it is not bounded";
 }
 
 // A flood of echoes costs nobody his TCP, nor a flood of TCP the DNS.
