@@ -21,6 +21,8 @@ namespace {
 
 // How long the first tick waits for libvirt's first answer, so that a start does not publish an empty host.
 constexpr std::chrono::milliseconds kSettle{2000};
+// Intervals in which whoever has the precedence may take the lease that was given up for it.
+constexpr int kWaitForHeir = 2;
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -44,7 +46,9 @@ struct Collector::Impl {
   bool stop{false}, collecting{false};
 
   // ---- the thread's own
-  std::optional<Lease> lease;
+  std::optional<Lease> lease, precedence;
+  bool yielded{false};  // and nobody was seen to take the lease since
+  int waiting{0};       // intervals in which we leave the lease to whom we gave it up for
   std::unique_ptr<Sampler> sampler;
   std::optional<HostFiles> host_files;
   History history;
@@ -58,6 +62,7 @@ struct Collector::Impl {
   void step();
   void take_lease();
   void drop_lease();
+  void yield_lease();
   void announce_holder();
   void recover(const char* what);
   void follow();
@@ -149,24 +154,50 @@ void Collector::Impl::run() {
   if (sampler) sampler->stop(std::chrono::milliseconds(500));
   sampler.reset();
   lease.reset();
+  precedence.reset();
 }
 
 void Collector::Impl::step() {
-  if (!lease) take_lease();
+  if (options.wants_precedence && (!precedence || !precedence->valid())) {
+    precedence.reset();
+    // Where it cannot be had, the lease alone decides.
+    if (auto got = Lease::acquire(options.config.runtime_directory, kPrecedenceFileName)) precedence = std::move(got).value();
+  }
+  if (waiting > 0) {
+    --waiting;
+  } else if (!lease) {
+    take_lease();
+  }
   if (lease && !lease->valid()) {
     complain("lease", LogLevel::kWarning, "the lease file was removed or replaced: no longer collecting");
     drop_lease();
   }
   if (lease) {
     tick();
+    yield_lease();
   } else {
     follow();
   }
 }
 
+// Just after a tick: until the other's first one no more time passes than between two of ours.
+void Collector::Impl::yield_lease() {
+  if (options.wants_precedence || !lease) return;
+  if (!precedence_is_held(options.config.runtime_directory)) {
+    yielded = false;
+    return;
+  }
+  if (yielded) return;  // in vain: its holder took no lease (it hangs), and somebody has to collect
+  yielded = true;
+  waiting = kWaitForHeir;
+  notify("vmtraffic-collect is there to collect for this host: handing over, and following its snapshot");
+  drop_lease();
+}
+
 // Begins anew at the next interval. Another collector may be better off, so it gets the lease.
 void Collector::Impl::recover(const char* what) {
   ++exceptions;
+  precedence.reset();
   drop_lease();
   try {
     complain("exception", LogLevel::kError, fmt::format("a fault, trying again at the next interval: {}", what));
@@ -179,8 +210,9 @@ void Collector::Impl::announce_holder() {
   const auto holder = lease_holder(options.config.runtime_directory);
   if (!holder || holder->pid == announced || holder->pid == getpid()) return;
   announced = holder->pid;
-  notify(fmt::format("{} (pid {}) collects for this host; following its snapshot, and taking over when it ends",
-                     holder->command.empty() ? "another process" : printable(holder->command), holder->pid));
+  notify(fmt::format("{} (pid {}) collects for this host; following its snapshot, and taking over when it {}",
+                     holder->command.empty() ? "another process" : printable(holder->command), holder->pid,
+                     precedence ? "hands over or ends" : "ends"));
 }
 
 void Collector::Impl::take_lease() {
@@ -188,7 +220,10 @@ void Collector::Impl::take_lease() {
   if (!got) {
     // The directory may be made later, e.g. by whoever may.
     if (got.error().code == ErrorCode::kMissing) (void)prepare_runtime_directory(options.config.runtime_directory);
-    if (got.error().code == ErrorCode::kBusy) return announce_holder();
+    if (got.error().code == ErrorCode::kBusy) {
+      yielded = false;
+      return announce_holder();
+    }
     complain("lease", LogLevel::kWarning, "following only: " + got.error().text);
     return;
   }

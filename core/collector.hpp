@@ -1,5 +1,6 @@
 // The collector: libvirt and link counters in, a snapshot file out, once per interval. A library object, so that any long-lived
 // front end can be the one per host: who holds the lease collects, the others follow and take over.
+// Who has the precedence is handed the lease by whoever collects without.
 //
 // A front end reads snapshots with SnapshotReader, whether its own collector or another's wrote them.
 #pragma once
@@ -24,6 +25,7 @@ class Collector {
     std::string program;  // who embeds it: "collectd", "vmtraffic-agentx", "vmtraffic-collect"
     Log log;
     Clock clock = system_clock();
+    bool wants_precedence{false};
   };
   explicit Collector(Options options);
   ~Collector();  // stop() with its default limit

@@ -50,7 +50,7 @@ struct CaptureConfig {
   std::vector<std::string> vms;                             // or those of domains whose name one of these regular expressions (RE2) finds
   std::vector<std::pair<std::string, std::string>> tags;    // or that have one of these
   std::vector<std::string> ports;                           // and links that mirror the packets of others, by name
-  std::uint32_t ring_mib{16};                               // of the kernel's memory for packets on their way, of all links together
+  std::uint32_t ring_mib{64};                               // of the kernel's memory for packets on their way, of all links together
   bool applications{false};                                 // what flows carry is told, by nDPI
   bool server_names{false};                                 // and for which server a client asked
   std::uint32_t snapshot_octets{128};                       // of each packet, from the Ethernet header on

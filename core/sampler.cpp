@@ -129,6 +129,7 @@ CaptureProbeOptions capture_options(const Sampler::Options& options) {
   out.cpu_percent = config.cpu_percent;
   out.top = config.top;
   out.intake = capture_intake_options(config);
+  out.intake.filtered = !config.filter.empty();
   // Rows of both are shown together, so they cover the same time.
   if (options.config.sflow.enabled) out.intake.limits.period = nanoseconds(options.config.sflow.window_s);
   out.log = options.log;

@@ -26,6 +26,7 @@ namespace vmtraffic {
 
 inline constexpr const char* kSnapshotFileName = "snapshot";
 inline constexpr const char* kLeaseFileName = "lease";
+inline constexpr const char* kPrecedenceFileName = "precedence";
 
 // Parts of the file, verified only when asked for. A bit set.
 enum SnapshotPart : unsigned {

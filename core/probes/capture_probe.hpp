@@ -27,7 +27,7 @@ struct CaptureProbeOptions {
   std::vector<std::string> vms;                           // regular expressions that find domains' names
   std::vector<std::pair<std::string, std::string>> tags;  // of which a domain has one
   std::vector<std::string> ports;                         // links that mirror packets of others, by name
-  std::uint32_t ring_mib{16};
+  std::uint32_t ring_mib{64};
   std::uint32_t snapshot_octets{128};
   std::string filter;
   std::optional<ApplicationOptions> applications;  // told where there are some

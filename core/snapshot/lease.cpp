@@ -13,15 +13,15 @@
 
 namespace vmtraffic {
 
-Result<Lease> Lease::acquire(const std::filesystem::path& directory) {
-  const std::filesystem::path path = directory / kLeaseFileName;
+Result<Lease> Lease::acquire(const std::filesystem::path& directory, const char* file_name) {
+  const std::filesystem::path path = directory / file_name;
   const FileDescriptor dir(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!dir) return system_error(errno, "open the lease", path);
   struct stat directory_info {};
   struct stat info {};
   if (fstat(dir.get(), &directory_info) != 0) return system_error(errno, "read", path);
   if (auto s = trusted_directory(directory_info, directory); !s) return s.error();
-  FileDescriptor file(openat(dir.get(), kLeaseFileName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  FileDescriptor file(openat(dir.get(), file_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   if (!file) return system_error(errno, "open the lease", path);
   if (fstat(file.get(), &info) != 0) return system_error(errno, "read", path);
   if (auto s = trusted_file(info, directory_info, path); !s) return s.error();
@@ -43,6 +43,13 @@ bool Lease::valid() const {
   struct stat held {};
   struct stat named {};
   return fstat(file_.get(), &held) == 0 && stat(path_.c_str(), &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+bool precedence_is_held(const std::filesystem::path& directory) {
+  std::error_code none;
+  if (!std::filesystem::exists(directory / kPrecedenceFileName, none)) return false;
+  const auto got = Lease::acquire(directory, kPrecedenceFileName);
+  return !got && got.error().code == ErrorCode::kBusy;
 }
 
 }  // namespace vmtraffic

@@ -1,11 +1,13 @@
 // The lease: who collects on this host. A flock on a file that only the collector's user may open, so nobody else can hold it back.
-// The kernel drops it when the holder dies, however it dies; it is never stolen.
+// The kernel drops it when the holder dies, however it dies; it is never stolen. Beside it stands the precedence, a lease of the same
+// kind: whoever collects without it hands over to its holder.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 
 #include "core/result.hpp"
+#include "core/snapshot.hpp"
 #include "core/snapshot/file_descriptor.hpp"
 
 namespace vmtraffic {
@@ -13,7 +15,7 @@ namespace vmtraffic {
 class Lease {
  public:
   // Held until destroyed. kBusy: another process holds it. Others: it cannot be had at all (rights, a full disk).
-  static Result<Lease> acquire(const std::filesystem::path& directory);
+  static Result<Lease> acquire(const std::filesystem::path& directory, const char* file_name = kLeaseFileName);
 
   // False once the file was removed or replaced: then somebody else may hold the new one, and we must stop publishing.
   bool valid() const;
@@ -23,5 +25,8 @@ class Lease {
   FileDescriptor file_;
   std::filesystem::path path_;
 };
+
+// Whether another process holds the precedence.
+bool precedence_is_held(const std::filesystem::path& directory);
 
 }  // namespace vmtraffic

@@ -488,7 +488,7 @@ void CaptureIntake::refuse(const Passing& p) {
 // How many octets each of these stands for: what a flow counted now is noted, for the next ones.
 double CaptureIntake::scale_and_note(const FlowKey& key, const Flow& flow, std::uint8_t from, double octets) {
   const double share = flow.control ? kept_share_.control : kept_share_.data, scale = 1 / share;
-  if (key.guest == kNobody || flow.vnic[key.guest] == kNoVnic) return scale;
+  if (options_.filtered || key.guest == kNobody || flow.vnic[key.guest] == kNoVnic) return scale;
   const std::uint32_t vnic = flow.vnic[key.guest];
   const Direction d = way(key.guest == from);
   if (share >= 1) {

@@ -40,6 +40,7 @@ struct CaptureIntakeOptions {
   std::uint32_t gaps{65'536};  // ranges of octets that are missing, of all connections
   std::uint32_t services_per_vnic{16};
   std::uint32_t peers{1024};            // whose latencies are kept apart
+  bool filtered{false};                 // packets are left out that the exact counters have: they are no measure of a share of the flows
   Nanoseconds idle{300 * kSecond};      // a flow that is silent so long is forgotten
   Nanoseconds unanswered{5 * kSecond};  // a question that nobody answered so long
   Nanoseconds undecided{10 * kSecond};  // a flow that is silent so long has the application that it can be guessed to have

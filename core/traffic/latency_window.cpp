@@ -20,12 +20,11 @@ std::pair<double, double> LatencyHistogram::range_of(std::size_t bucket) {
   return {width * place, width * (place + 1)};
 }
 
-// As if a bucket's latencies lay evenly in it.
-double LatencyHistogram::within(std::size_t bucket, double rank) const {
+// Wherever in the bucket the latency was, half of the bucket is the most that this is wrong by. That they lay evenly in it would be a
+// guess, and wrong by all of it where they do not.
+double LatencyHistogram::middle_of(std::size_t bucket) {
   const auto [first, last] = range_of(bucket);
-  const double count = counts_[bucket];
-  const double share = count > 0 ? std::clamp(rank / count, 0.0, 1.0) : 0;
-  return first + (last - first) * share;
+  return (first + last) / 2;
 }
 
 LatencyWindow::Sums& LatencyWindow::Sums::operator+=(const Sums& other) {
@@ -40,7 +39,7 @@ LatencyStats LatencyWindow::stats_of(const LatencyHistogram& histogram, const Su
   if (sums.count == 0) return {};
   const auto [median, p95, p99] = histogram.quantiles(sums.count, std::array{0.5, 0.95, 0.99});
   const double least = static_cast<double>(sums.least);
-  // A bucket's evenness must not put a quantile below the least that there is.
+  // A bucket's middle must not put a quantile below the least that there is.
   const auto us = [&](double ns) { return std::max(ns, least) / kMicrosecond; };
   return {.count = sums.count,
           .minimum_us = least / kMicrosecond,

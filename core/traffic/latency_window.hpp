@@ -61,14 +61,14 @@ class LatencyHistogram {
     for (std::size_t i = 0; i < N; ++i) {
       const double rank = shares[i] * static_cast<double>(total);
       while (bucket + 1 < end_ && static_cast<double>(before + counts_[bucket]) < rank) before += counts_[bucket++];
-      out[i] = within(bucket, rank - static_cast<double>(before));
+      out[i] = middle_of(bucket);
     }
     return out;
   }
 
  private:
   static constexpr int kWidth = 28;
-  double within(std::size_t bucket, double rank) const;
+  static double middle_of(std::size_t bucket);
 
   std::array<std::uint32_t, kBuckets> counts_{};
   std::size_t begin_{kBuckets}, end_{0};

@@ -155,7 +155,7 @@ int collect(const Config& config, const Options& options) {
   // Before any thread is started, so that all inherit it and the signal waits for us.
   const sigset_t ends = blocked({SIGINT, SIGTERM, SIGHUP});
   const Log log = stderr_log("vmtraffic-collect", options.verbose);
-  Collector collector({.config = config, .program = "vmtraffic-collect", .log = log});
+  Collector collector({.config = config, .program = "vmtraffic-collect", .log = log, .wants_precedence = true});
   if (const Status started = collector.start(); !started) {
     log(LogLevel::kError, started.error().text);
     return kFailed;

@@ -73,6 +73,31 @@ def test_a_killed_holder_is_followed_within_two_intervals(libvirt, busy):
     line.stop()
 
 
+def test_the_collector_alone_is_handed_the_lease(libvirt, busy):
+    """Under its own user, with the one right that captures: collectd, which is root, collects only without it."""
+    line = Line(libvirt, interval_s=1, extra="[capture]\nall = true\n")
+    line.start_collectd()
+    wait_for(lambda: writer(line) == "collectd", 10, "collectd to collect")
+    busy[0].ping("10.15.0.2", count=10)
+    (nic,) = busy[0].nics
+    guest = busy[0].settled_counters()[nic.mac]
+    wait_for(lambda: line.collectd_totals("hand-1", nic.mac) and vnic_of(line, "hand-1")["rx"]["octets"] == guest.rx_octets, 15, "collectd to agree")
+    before, sequence = vnic_of(line, "hand-1"), snapshot(line)["sequence"]
+    collector = line.start_collector()
+    wait_for(lambda: writer(line) == "vmtraffic-collect", 8, "the lease to be handed over", line.collectd.log)
+    after = vnic_of(line, "hand-1")
+    assert (after["rx"]["octets"], after["discontinuity_boottime_ns"]) == (before["rx"]["octets"], None)
+    assert snapshot(line)["sequence"] > sequence
+    wait_for(lambda: next(p for p in snapshot(line)["health"] if p["name"] == "capture")["state"] == "up", 10, "the capture")
+    time.sleep(3)
+    assert writer(line) == "vmtraffic-collect", "and it stays there"
+    collector.kill()
+    wait_for(lambda: writer(line) == "collectd", 8, "collectd to take over")
+    line.start_collector()
+    wait_for(lambda: writer(line) == "vmtraffic-collect", 8, "the lease to be handed over again", line.collectd.log)
+    line.stop()
+
+
 def test_a_stopped_holder_is_named_and_not_robbed(libvirt, busy):
     line = Line(libvirt, interval_s=1)
     holder = line.start_collector()

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/snapshot.hpp"
+#include "core/snapshot/lease.hpp"
 #include "tests/unit/sflow_fixture.hpp"
 #include "tests/unit/udp_socket.hpp"
 
@@ -219,6 +220,46 @@ TEST_F(CollectorTest, ALeaseFileThatIsRemovedEndsTheCollectingAndIsMadeAnew) {
   const auto s = wait([](const Snapshot& x) { return x.info().sequence >= 4; });
   ASSERT_NE(s, nullptr);
   EXPECT_TRUE(fs::exists(dir_ / "run" / kLeaseFileName));
+}
+
+TEST_F(CollectorTest, HandsOverToWhoHasThePrecedenceAndTakesOverWhenThatEnds) {
+  Collector guest(options("guest"));
+  ASSERT_TRUE(guest.start().ok());
+  ASSERT_NE(wait([](const Snapshot& x) { return x.info().sequence >= 2; }), nullptr);
+  {
+    Collector::Options own = options("own");
+    own.wants_precedence = true;
+    Collector collector(own);
+    ASSERT_TRUE(collector.start().ok());
+    const auto s = wait([](const Snapshot& x) { return x.info().writer_program == "own"; });
+    ASSERT_NE(s, nullptr);
+    EXPECT_GE(s->info().sequence, 3u) << "it goes on where the other was";
+    EXPECT_NE(wait([&](const Snapshot& x) { return x.info().sequence >= s->info().sequence + 4; }), nullptr);
+    EXPECT_TRUE(collector.collecting());
+    EXPECT_FALSE(guest.collecting());
+  }
+  EXPECT_NE(wait([](const Snapshot& x) { return x.info().writer_program == "guest"; }), nullptr);
+  // And once more: it was not in vain.
+  Collector::Options own = options("own again");
+  own.wants_precedence = true;
+  Collector again(own);
+  ASSERT_TRUE(again.start().ok());
+  EXPECT_NE(wait([](const Snapshot& x) { return x.info().writer_program == "own again"; }), nullptr);
+}
+
+// Its holder hangs before it takes the lease.
+TEST_F(CollectorTest, APrecedenceThatNobodyUsesCostsAFewIntervals) {
+  Collector collector(options("one"));
+  ASSERT_TRUE(collector.start().ok());
+  ASSERT_NE(wait([](const Snapshot& x) { return x.info().sequence >= 1; }), nullptr);
+  const auto precedence = Lease::acquire(dir_ / "run", kPrecedenceFileName);
+  ASSERT_TRUE(precedence.ok()) << precedence.error().text;
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (collector.collecting() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(5ms);
+  EXPECT_FALSE(collector.collecting());
+  const auto s = wait([](const Snapshot& x) { return x.info().sequence >= 6; });
+  ASSERT_NE(s, nullptr);
+  EXPECT_TRUE(collector.collecting()) << "not given up again";
 }
 
 TEST_F(CollectorTest, ARuntimeDirectoryThatVanishesIsMadeAgain) {
