@@ -29,6 +29,7 @@ constexpr std::size_t kBatch = 64;
 
 CaptureIntakeOptions options_of(const CaptureConfig& config) {
   CaptureIntakeOptions options = capture_intake_options(config);
+  options.limited = false;
   options.limits.period = kForEver;
   options.idle = kForEver;
   return options;

@@ -130,6 +130,7 @@ CaptureProbeOptions capture_options(const Sampler::Options& options) {
   out.top = config.top;
   out.intake = capture_intake_options(config);
   out.intake.filtered = !config.filter.empty();
+  out.intake.limited = config.cpu_percent != 0;
   // Rows of both are shown together, so they cover the same time.
   if (options.config.sflow.enabled) out.intake.limits.period = nanoseconds(options.config.sflow.window_s);
   out.log = options.log;

@@ -57,7 +57,7 @@ IpAddress address_of(const IpAddress::Halves& halves, std::uint8_t version) {
 
 std::uint64_t CaptureIntake::FlowKey::mixed() const {
   const std::uint64_t ports = std::uint64_t{low_port} << 48 | std::uint64_t{high_port} << 32 | std::uint64_t{vlan} << 16 |
-                              std::uint64_t{protocol} << 8 | std::uint64_t{guest} << 4 | version;
+                              std::uint64_t{protocol} << 8 | std::uint64_t{control} << 6 | std::uint64_t{guest} << 4 | version;
   std::uint64_t h = mix(kSeed, ports);
   if (version == 4) {
     h = mix(h, low[0] + std::rotl(high[0], 32));  // each address is half a word
@@ -181,7 +181,7 @@ void CaptureIntake::account(Passing& p, Nanoseconds now) {
   volume.octets += p.inner ? p.frame->length : captured.wire_length + taken_out;
   ++volume.frames;
   flow.last = now;
-  (flow.control ? taken_packets_.control : taken_packets_.data) += 1;
+  (p.key.control ? taken_packets_.control : taken_packets_.data) += 1;
   const Frame& frame = *p.frame;
   if (frame.ethernet) {
     flow.mac[p.from] = frame.ethernet->src;
@@ -250,6 +250,7 @@ void CaptureIntake::name_flow(Passing& p) {
   }
   // Which way it passed the tap, whatever its addresses say: they are the guest's to choose.
   key.guest = !p.at_tap ? kNobody : p.captured.heading == Heading::kIn ? p.from : other_end(p.from);
+  key.control = options_.limited && flow_is_control(p.captured.octets);
   p.hash = flows_.hash_of(key);
 }
 
@@ -265,7 +266,6 @@ void CaptureIntake::find_flow(Passing& p, Nanoseconds now) {
     dirty_.push_back(p.hint);
   }
   p.flow = &flow;
-  if (flow.last == 0) flow.control = flow_is_control(p.captured.octets);
   if (p.key.guest == kNobody) follow_sender(p, flow, now);
   if (flow.epoch != ledger_.epoch()) find_owners(p, flow, now);
 }
@@ -477,7 +477,11 @@ void CaptureIntake::refuse(const Passing& p) {
   }
   // The error goes the other way than what it is about.
   if (key.guest != kNobody) key.guest = key.guest == p.from ? other_end(from) : from;
-  Flow* flow = flows_.find(key);
+  Flow* flow = nullptr;
+  for (const bool control : {false, true}) {
+    key.control = control;
+    if (flow == nullptr) flow = flows_.find(key);
+  }
   auto* connection = flow == nullptr ? nullptr : std::get_if<TcpConnection>(&flow->state);
   if (connection == nullptr || !connection->refuse(from, quoted->seq)) return;
   each_loss(*flow, from, [](LossCounts& sent) { ++sent.refused; });
@@ -485,9 +489,11 @@ void CaptureIntake::refuse(const Passing& p) {
 
 // ---- what flows counted
 
+double CaptureIntake::share_of(const FlowKey& key) const { return key.control ? kept_share_.control : kept_share_.data; }
+
 // How many octets each of these stands for: what a flow counted now is noted, for the next ones.
 double CaptureIntake::scale_and_note(const FlowKey& key, const Flow& flow, std::uint8_t from, double octets) {
-  const double share = flow.control ? kept_share_.control : kept_share_.data, scale = 1 / share;
+  const double share = share_of(key), scale = 1 / share;
   if (options_.filtered || key.guest == kNobody || flow.vnic[key.guest] == kNoVnic) return scale;
   const std::uint32_t vnic = flow.vnic[key.guest];
   const Direction d = way(key.guest == from);
@@ -501,6 +507,14 @@ double CaptureIntake::scale_and_note(const FlowKey& key, const Flow& flow, std::
 
 void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
   const auto* connection = std::get_if<TcpConnection>(&flow.state);
+  const double share = share_of(key);
+  if (const std::uint32_t period = ledger_.periods(); flow.period != period) {
+    for (Flow::Told& told : flow.told) {
+      told.previous = flow.period + 1 == period ? told.current : std::array<float, 2>{};
+      told.current = {};
+    }
+    flow.period = period;
+  }
   for (const std::uint8_t from : kEnds) {
     Volume& volume = flow.volume[from];
     if (volume.frames == 0) continue;
@@ -530,12 +544,15 @@ void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
     } else if (key.low_port == 0x0806) {
       frame.arp = Arp{};
     }
+    Flow::Told& told = flow.told[from];
+    const auto recent = [&](std::size_t what) { return double{told.previous[what]} + double{told.current[what]}; };
+    const Seen::Flow seen{.kept = share, .before = told.all, .recent = {.octets = recent(0), .packets = recent(1)}};
     SampledPacket sampled{.packet = &packet,
                           .octets = static_cast<double>(counted.octets),
                           .scale = scale_and_note(key, flow, from, static_cast<double>(counted.octets)),
                           .agent = kAgent,
                           .frames = counted.frames,
-                          .flow = &flow.told[from],
+                          .flow = &seen,
                           .server_name = flow.server_name.get()};
     if (flow.application != SampledPacket::kNotLookedFor) {
       sampled.application = flow.application;
@@ -547,8 +564,11 @@ void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
       (key.guest == from ? sampled.input : sampled.output) = key.place;
     }
     ledger_.take(sampled, now);
-    flow.told[from].octets += static_cast<double>(counted.octets);
-    flow.told[from].packets += counted.frames;
+    if (share >= 1) continue;
+    told.all.octets += static_cast<double>(counted.octets);
+    told.all.packets += counted.frames;
+    told.current[0] += static_cast<float>(counted.octets);
+    told.current[1] += static_cast<float>(counted.frames);
   }
   if (connection == nullptr) return;
   for (const std::uint8_t from : kEnds) {

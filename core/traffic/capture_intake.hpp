@@ -40,6 +40,7 @@ struct CaptureIntakeOptions {
   std::uint32_t gaps{65'536};  // ranges of octets that are missing, of all connections
   std::uint32_t services_per_vnic{16};
   std::uint32_t peers{1024};            // whose latencies are kept apart
+  bool limited{true};                   // a share of the flows may be all that is kept
   bool filtered{false};                 // packets are left out that the exact counters have: they are no measure of a share of the flows
   Nanoseconds idle{300 * kSecond};      // a flow that is silent so long is forgotten
   Nanoseconds unanswered{5 * kSecond};  // a question that nobody answered so long
@@ -91,13 +92,14 @@ class CaptureIntake {
     std::uint8_t protocol{0};
     std::uint8_t version{0};  // of IP; 0: none, and the ports' place is the EtherType's
     std::uint8_t guest{0};    // at a tap: which end the vNIC is, 0 or 1; else kNobody
+    bool control{false};      // flow_is_control(): a packet's ends alone do not say so of its fragments, or behind more headers
     std::uint16_t vlan{0};
     std::uint32_t place{0};                                       // ifIndex
     std::uint32_t vni{0};                                         // of the tunnel whose inner packet it is, plus 1
     friend bool operator==(const FlowKey& a, const FlowKey& b) {  // number by number: arrays are compared by a call
       return a.low[0] == b.low[0] && a.low[1] == b.low[1] && a.high[0] == b.high[0] && a.high[1] == b.high[1] && a.low_port == b.low_port &&
-             a.high_port == b.high_port && a.protocol == b.protocol && a.version == b.version && a.guest == b.guest && a.vlan == b.vlan &&
-             a.place == b.place && a.vni == b.vni;
+             a.high_port == b.high_port && a.protocol == b.protocol && a.version == b.version && a.guest == b.guest &&
+             a.control == b.control && a.vlan == b.vlan && a.place == b.place && a.vni == b.vni;
     }
     std::uint64_t mixed() const;
     template <class H>
@@ -130,12 +132,17 @@ class CaptureIntake {
     std::array<MacAddress, 2> mac{};
     std::uint32_t application{SampledPacket::kNotLookedFor};  // until there is a verdict
     bool dirty{false};                                        // its place is in dirty_
-    bool control{false};                                      // flow_is_control()
     std::variant<std::monostate, TcpConnection, Questions> state;
     // The rest.
     std::array<std::uint32_t, 2> peer_hint{};
     std::array<std::uint32_t, 2> segments{};  // counted out
-    std::array<Seen::Before, 2> told;         // of what each end sent, counted out
+    // Of what each end sent, what was counted out while not all flows were kept: all of it, and in the ledger's last two periods.
+    struct Told {
+      Seen::Flow::Sums all;
+      std::array<float, 2> previous{}, current{};  // octets, packets
+    };
+    std::array<Told, 2> told;
+    std::uint32_t period{0};  // the ledger's, of `current`
     ApplicationFlow detection;
     Nanoseconds looked_into{0};  // by the detector, last
     std::unique_ptr<std::string> server_name;
@@ -167,6 +174,7 @@ class CaptureIntake {
   void each_loss(const Flow& flow, std::uint8_t sender, Apply&& apply, std::uint8_t ends = 3);
   VnicPerformance* performance_of(std::uint32_t vnic) { return vnic < performance_.size() ? performance_[vnic].get() : nullptr; }
   void follow_sender(const Passing& p, Flow& flow, Nanoseconds now);
+  double share_of(const FlowKey& key) const;
   double scale_and_note(const FlowKey& key, const Flow& flow, std::uint8_t from, double octets);
   void count_out(const FlowKey& key, Flow& flow, Nanoseconds now);
   bool waits(Flow& flow, Nanoseconds now, bool all);

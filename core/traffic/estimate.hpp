@@ -14,11 +14,30 @@ struct Seen {
   double octets{0};  // of all of them
   double scale{1};
   std::uint32_t frames{1};
-  // Of a flow whose packets are seen all or none of them: what was added of it before. Null: each packet was chosen for itself.
-  struct Before {
-    double octets{0}, packets{0};
+  // Of a flow whose packets are seen all or none of them. Null: each packet was chosen for itself.
+  struct Flow {
+    struct Sums {
+      double octets{0}, packets{0};
+    };
+    double kept{1};  // the probability with which it is there
+    Sums before;     // what was added of it so far, as long as not all flows were kept
+    Sums recent;     // of that, in the period that runs and the one before
   };
-  const Before* flow{nullptr};
+  const Flow* flow{nullptr};
+};
+
+// Variances of sums over whole flows.
+struct Spread {
+  double packets{0}, octets{0};
+
+  // A flow of y octets that is there with probability p stands for scale · y, with a variance of scale² · (1 − p) · y²: what y grew by
+  // makes y² grow. The scale is about 1/p, and not quite where exact counters correct it.
+  void add(const Seen& seen, const Seen::Flow::Sums& before) {
+    const double variance = seen.scale * seen.scale * (1 - seen.flow->kept);
+    packets += variance * seen.frames * (2 * before.packets + seen.frames);
+    octets += variance * seen.octets * (2 * before.octets + seen.octets);
+  }
+  friend bool operator==(const Spread&, const Spread&) = default;
 };
 
 // What was seen of one kind of packets.
@@ -27,7 +46,7 @@ struct SampleSums {
   double packets{0};  // Σ scale
   double octets{0};   // Σ scale · length
   // How far to trust them. Of packets that were chosen for themselves Σ length and Σ length²; of whole flows the variances of `packets` and
-  // of `octets`. Nobody adds both to one.
+  // of `octets`, as a part of what is recent. Nobody adds both to one.
   double packets_spread{0};
   double octets_spread{0};
 
@@ -40,11 +59,9 @@ struct SampleSums {
       octets_spread += seen.octets * seen.octets / seen.frames;
       return;
     }
-    // A flow of y octets that is there with probability 1/scale stands for scale · y, with a variance of scale · (scale − 1) · y²: what y
-    // grew by makes y² grow.
-    const double variance = seen.scale * (seen.scale - 1);
-    packets_spread += variance * seen.frames * (2 * seen.flow->packets + seen.frames);
-    octets_spread += variance * seen.octets * (2 * seen.flow->octets + seen.octets);
+    Spread spread{packets_spread, octets_spread};
+    spread.add(seen, seen.flow->recent);
+    packets_spread = spread.packets, octets_spread = spread.octets;
   }
   SampleSums& operator+=(const SampleSums& other) {
     samples += other.samples;

@@ -440,6 +440,7 @@ void FlowLedger::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
     }
   }
   if (begins) return;
+  ++periods_;
   conversations_.age([](const auto&, ConversationFlows& c) { c.sums.begin_period(); }, forget);
   drops_.age([](const auto&, DropCounts& c) { c.previous = std::exchange(c.current, 0); }, forget);
 }

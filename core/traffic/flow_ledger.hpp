@@ -53,7 +53,7 @@ struct SampledPacket {
   const TcpSample* tcp{nullptr};
   // A capture hands over what it counted of a flow: so many packets, whose octets are `octets` together.
   std::uint32_t frames{1};
-  const Seen::Before* flow{nullptr};  // what it handed over of the same flow and direction before
+  const Seen::Flow* flow{nullptr};  // and what it handed over of the same flow and direction before
   // Captured at the vNIC's own link, which `input` or `output` names: nothing is said of the vNIC at the other end but that it is there.
   bool at_tap{false};
   // What it was found to carry: see FlowLedger::know_application(). 0: looked for, and unknown.
@@ -93,9 +93,12 @@ using BothWays = std::array<SampleSums, kDirectionCount>;
 struct RecentSums {
   Nanoseconds since{0};                // of its first sample
   BothWays current, previous, before;  // the period that runs, the one before, and all that were before that
+  // Of whole flows, of all that there was: a flow's octets weigh with the square of all of them, so that periods' variances do not add up.
+  std::array<Spread, kDirectionCount> spread;
   void add(Direction d, const Seen& seen, Nanoseconds now) {
     if (since == 0) since = now;
     current[static_cast<std::size_t>(d)].add(seen);
+    if (seen.flow != nullptr) spread[static_cast<std::size_t>(d)].add(seen, seen.flow->before);
   }
   void begin_period() {
     for (std::size_t d = 0; d < kDirectionCount; ++d) before[d] += previous[d];
@@ -108,7 +111,10 @@ struct RecentSums {
   }
   SampleSums total(Direction d) const {
     SampleSums sums = before[static_cast<std::size_t>(d)];
-    return sums += recent(d);
+    sums += recent(d);
+    const Spread& flows = spread[static_cast<std::size_t>(d)];
+    if (flows.octets > 0) sums.packets_spread = flows.packets, sums.octets_spread = flows.octets;
+    return sums;
   }
 };
 
@@ -327,6 +333,7 @@ class FlowLedger {
   static ExactMarks marks_of(const VnicFlows& flows, const VnicTotals& totals);
   // Since when `current` and `previous` together have been counting.
   Nanoseconds recent_since() const { return previous_period_; }
+  std::uint32_t periods() const { return periods_; }  // that have ended
 
  private:
   struct Side {
@@ -389,6 +396,7 @@ class FlowLedger {
   static constexpr std::uint32_t kMaxDrops = 4096, kMaxReasons = 512, kLongestReason = 64;
   FlowCounts counts_;
   Nanoseconds period_{0}, previous_period_{0};
+  std::uint32_t periods_{0};
   Nanoseconds sampled_here_{0};  // the last sample of an agent on this host
 };
 

@@ -212,7 +212,7 @@ TEST_F(FlowViewTest, EachDirectionIsOfTheLedgerWhoseAgentIsNearer) {
 TEST_F(FlowViewTest, ACaptureComesBeforeSamplesUntilItIsSilent) {
   FlowLedger capture({.captures = true}, {});
   capture.set_inventory(inventory_, ports_);
-  const Seen::Before none;
+  const Seen::Flow none;
   const Packet packet = plain(tcp_frame(mac(1), mac(99), kHere, ip(10, 9, 9, 9)));
   const auto first = [&] {
     const FlowRows all = rows({&one_, &capture});
@@ -233,7 +233,7 @@ TEST_F(FlowViewTest, ACaptureComesBeforeSamplesUntilItIsSilent) {
 TEST_F(FlowViewTest, NetworksOfTwoConfigurationsKeepTheirNames) {
   FlowLedger capture({.captures = true}, {{"lab", {ip(10, 2, 0, 0), 16}}, {"backup", {ip(192, 0, 2, 0), 24}}});
   capture.set_inventory(inventory_, ports_);
-  const Seen::Before none;
+  const Seen::Flow none;
   for (const IpAddress& to : {ip(10, 2, 0, 5), kThere}) {
     const Packet packet = plain(tcp_frame(mac(1), mac(99), kHere, to));
     capture.take({.packet = &packet, .octets = to == kThere ? 100.0 : 1000.0, .agent = kAgent, .flow = &none}, now_);

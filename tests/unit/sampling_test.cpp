@@ -295,11 +295,11 @@ TEST(Estimate, OfWholeFlowsHoldsItsPromiseToo) {
       SampleSums sums;
       for (const int flow : flows) {
         if (static_cast<double>(random() % 1'000'000) >= share * 1'000'000) continue;
-        Seen::Before before;
+        Seen::Flow seen{.kept = share};
         for (int left = flow; left > 0;) {
           const auto piece = static_cast<std::uint32_t>(std::min(left, 7));
-          sums.add({.octets = 1000.0 * piece, .scale = 1 / share, .frames = piece, .flow = &before});
-          before.octets += 1000.0 * piece, before.packets += piece;
+          sums.add({.octets = 1000.0 * piece, .scale = 1 / share, .frames = piece, .flow = &seen});
+          seen.recent.octets += 1000.0 * piece, seen.recent.packets += piece;
           left -= static_cast<int>(piece);
         }
       }
@@ -315,12 +315,12 @@ TEST(Estimate, OfWholeFlowsHoldsItsPromiseToo) {
 
 TEST(Estimate, OneFlowAloneIsOffByFar) {
   SampleSums sums;
-  const Seen::Before none;
-  sums.add({.octets = 1000, .scale = 10, .frames = 1, .flow = &none});
+  const Seen::Flow tenth{.kept = 0.1}, whole;
+  sums.add({.octets = 1000, .scale = 10, .frames = 1, .flow = &tenth});
   const double relative = std::sqrt(90.0) / 10;
   EXPECT_NEAR(estimate_of_flows(sums).octets_error_95, 1.96 * relative * (1 + 4 * relative), 1e-9);
   SampleSums all;
-  all.add({.octets = 1000, .scale = 1, .frames = 1, .flow = &none});
+  all.add({.octets = 1000, .scale = 1, .frames = 1, .flow = &whole});
   EXPECT_EQ(estimate_of_flows(all).octets_error_95, 0);
   EXPECT_TRUE(std::isinf(estimate_of_flows({}).octets_error_95));
 }
