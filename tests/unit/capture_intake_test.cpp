@@ -333,6 +333,64 @@ TEST_F(CaptureIntakeTest, AMillionFlowsOfOneVm) {
   EXPECT_EQ(performance().losses[0].tx.unanswered, 300'000U);
 }
 
+// Peers, too: whoever is measured most is kept, and what became of the others is counted.
+TEST_F(CaptureIntakeTest, PeersAreBounded) {
+  constexpr std::uint32_t kPeers = 8, kOnce = 200;
+  CaptureIntakeOptions options;
+  options.peers = kPeers;
+  begin(options);
+  const auto connect = [&](std::uint32_t peer, std::uint32_t port) {
+    sent(tcp(kA, peer, port, 443, 0, 0, kTcpSyn));
+    now_ += 20 * kMs;
+    received(tcp(peer, kA, 443, port, 0, 1, kTcpSyn | kTcpAck));
+    now_ += 1 * kMs;
+    sent(tcp(kA, peer, port, 443, 1, 1, kTcpAck));
+  };
+  for (std::uint32_t i = 0; i < kOnce; ++i) {
+    connect(kFar, 1024 + i);
+    connect(0x0A640000 + i, 40000);
+  }
+  EXPECT_EQ(counters()["peers"], kPeers);
+  EXPECT_EQ(counters()["peers_evicted"], kOnce + 1 - kPeers);
+  tick();
+  std::map<std::array<std::uint8_t, 16>, std::uint64_t> of_peers;
+  for (const VnicLatency& l : performance().latencies) {
+    if (l.address_version != 0 && l.kind == LatencyKind::kNetworkRtt) of_peers[l.address] = l.five_minutes.count;
+  }
+  EXPECT_EQ(of_peers.size(), kPeers);
+  EXPECT_EQ(of_peers[ip(192, 0, 2, 9).octets], kOnce) << "the one that was there all the time";
+  EXPECT_EQ(latencies(0).at("network_rtt").first, 2 * kOnce) << "the vNIC's own are all there";
+}
+
+// One of many packets, after as long as is asked for, 300 s unless told otherwise, looked at once a minute. What it counted stays.
+TEST_F(CaptureIntakeTest, AFlowThatIsSilentEnds) {
+  for (const Nanoseconds idle : {Nanoseconds{0}, 90 * kSecond}) {
+    CaptureIntakeOptions options;
+    if (idle != 0) options.idle = idle;
+    begin(options);
+    for (std::uint32_t i = 0; i < 1000; ++i) sent(tcp(kA, kFar, 40000, 443, 1000 * i, 0, kTcpAck, 1000));
+    const Nanoseconds last = now_;
+    while (counters()["flows"] == 1 && now_ - last < 1000 * kSecond) {
+      EXPECT_EQ(counters()["flows_idle"], 0U);
+      tick();
+    }
+    const Nanoseconds end = idle == 0 ? 300 * kSecond : idle;
+    EXPECT_GE(now_ - last, end);
+    EXPECT_LT(now_ - last, end + 60 * kSecond);
+    EXPECT_EQ(counters()["flows_idle"], 1U);
+    EXPECT_EQ(flows().vnics[0].tx.total_packets, 1000);
+    EXPECT_EQ(performance().losses[0].tx, (LossCounts{.segments = 1000}));
+  }
+}
+
+TEST_F(CaptureIntakeTest, AFlowThatIsHeardOfNowAndThenDoesNotEnd) {
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    for (std::uint32_t n = 0; n < 32; ++n) sent(tcp(kA, kFar, 40000, 443, 32 * i + n, 0, kTcpAck, 1));
+    for (int ticks = 0; ticks < 23; ++ticks) tick();
+    EXPECT_EQ(std::pair(counters()["flows"], counters()["flows_idle"]), (std::pair<std::uint64_t, std::uint64_t>(1, 0)));
+  }
+}
+
 // Flows of a vNIC that is gone are not the next one's.
 TEST_F(CaptureIntakeTest, ANumberThatIsGivenAgain) {
   sent(tcp(kA, kFar, 40000, 443, 0, 0, kTcpSyn));

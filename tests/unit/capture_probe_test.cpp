@@ -23,6 +23,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/traffic/flow_view.hpp"
 #include "tests/unit/own_network.hpp"
 #include "tests/unit/wire_packet_builder.hpp"
 
@@ -138,11 +139,15 @@ class CaptureProbeTest : public testing::Test {
     CaptureProbeOptions options;
     options.ports = ports;
     options.ring_mib = ring_mib;
-    options.clock = system_clock();
     options.all = true;
+    start_with(std::move(options));
+  }
+  void start_with(CaptureProbeOptions options) {
+    options.clock = system_clock();
     probe_ = std::make_unique<CaptureProbe>(std::move(options));
     probe_->start();
-    must(soon([&] { return probe_->settled() && counter("filters") > 0; }), "a capture: " + probe_->health().message);
+    const bool captures = soon([&] { return probe_->settled() && counter("filters") > 0; });
+    must(captures, "a capture: " + probe_->health().message);
   }
   // The links of the present inventory, once they are captured.
   void captured() {
@@ -191,10 +196,10 @@ class CaptureProbeTest : public testing::Test {
 class Flood {
  public:
   template <class Send>
-  explicit Flood(Send send)
-      : thread_([this, send] {
+  explicit Flood(Send send, std::uint32_t at_once = 50)
+      : thread_([this, send, at_once] {
           while (!stop_) {
-            for (std::uint32_t i = 0; i < 50; ++i) send(sent_++);
+            for (std::uint32_t i = 0; i < at_once; ++i) send(sent_++);
             ::usleep(1000);
           }
         }) {}
@@ -322,6 +327,135 @@ TEST_F(CaptureProbeTest, AThousandTaps) {
   EXPECT_EQ(counter("links"), kTaps);
   EXPECT_EQ(counter("packets_elsewhere") + counter("ring_dropped") + counter("failures"), 0U);
   EXPECT_TRUE(is_up()) << probe_->health().message;
+}
+
+TEST_F(CaptureProbeTest, TagsAndNamesSelect) {
+  taps(1, 5);
+  inventory_.domains[0].name = "web1";
+  inventory_.domains[1].name = "an-old-web";
+  inventory_.domains[2].tags = {{"nova.project", "shop"}, {"nova.flavor", "small"}};
+  inventory_.domains[3].tags = {{"nova.project", "bank"}, {"nova.flavor", "shop"}};
+  CaptureProbeOptions options;
+  options.vms = {"^web", "^db"};
+  options.tags = {{"nova.project", "shop"}, {"nova.project", "school"}};
+  start_with(std::move(options));
+  captured();
+  EXPECT_EQ(counter("links"), 2U);
+  // Those that are selected last: when they are there, so would be the others'.
+  const auto all_send = [&] {
+    for (const std::uint32_t id : {2U, 4U, 5U, 1U, 3U}) {
+      for (std::uint32_t n = 0; n < 10 * id; ++n) send(id, frame_of(id));
+    }
+  };
+  using Packets = std::vector<std::array<std::uint64_t, 2>>;
+  all_send();
+  EXPECT_TRUE(soon([&] { return packets() == Packets{{10, 0}, {0, 0}, {30, 0}, {0, 0}, {0, 0}}; }));
+  // What VMs are called and tagged is what counts, not what they were.
+  inventory_.domains[0].name = "old";
+  inventory_.domains[3].tags["nova.project"] = "school";
+  captured();
+  EXPECT_EQ(counter("links"), 2U);
+  all_send();
+  EXPECT_TRUE(soon([&] { return packets() == Packets{{10, 0}, {0, 0}, {60, 0}, {40, 0}, {0, 0}}; }));
+  EXPECT_TRUE(is_up()) << probe_->health().message;
+}
+
+TEST_F(CaptureProbeTest, AFilterLeavesOutWhatItDoesNotMatch) {
+  taps(1, 2);
+  CaptureProbeOptions options;
+  options.all = true;
+  options.filter = "tcp port 80";
+  ip("link set lo up\n");  // libpcap asks it
+  start_with(std::move(options));
+  captured();
+  const auto all_send = [&] {
+    for (const std::uint32_t id : {1U, 2U}) {
+      for (std::uint32_t n = 0; n < 20; ++n) {
+        send(id, frame_of(id));
+        send(id, wire_test::ethernet(0x0800, wire_test::ipv4(17, wire_test::udp(80, 80, Bytes().fill(100))), 0x525400000000 + id));
+        send(id, wire_test::ethernet(0x0806, wire_test::arp(1), 0x525400000000 + id));
+      }
+      for (std::uint32_t n = 0; n < 10 * id; ++n) send(id, frame_of(id, 80));
+    }
+  };
+  using Packets = std::vector<std::array<std::uint64_t, 2>>;
+  all_send();
+  EXPECT_TRUE(soon([&] { return packets() == Packets{{10, 0}, {20, 0}}; }));
+  // Also with other links.
+  inventory_.domains.resize(1);
+  links_.resize(1);
+  captured();
+  all_send();
+  EXPECT_TRUE(soon([&] { return packets() == Packets{{20, 0}}; }));
+  EXPECT_EQ(counter("packets"), 40U) << "nor were the others let in";
+  EXPECT_TRUE(is_up()) << probe_->health().message;
+}
+
+// With a limit to its CPU time it keeps some of the flows, and what it publishes of them is what all of them sent.
+TEST_F(CaptureProbeTest, VolumesOfAShareStandForAll) {
+  taps(1, 2);
+  CaptureProbeOptions options;
+  options.all = true;
+  options.cpu_percent = 1;
+  start_with(std::move(options));
+  captured();
+  // Every second frame is of the first quarter of the flows.
+  constexpr std::uint32_t kFlows = 40'000;
+  std::vector<Bytes> frames;
+  for (std::uint32_t i = 0; i < kFlows; ++i) {
+    const Bytes datagram = wire_test::udp(10'000 + i, 443, Bytes().fill(100));
+    frames.push_back(wire_test::ethernet(0x0800, wire_test::ipv4(17, datagram), 0x525400000001, kMacOfPeer));
+  }
+  std::vector<VnicTotals> totals(2);
+  double kept = 1;
+  FlowRows rows;
+  const std::uint64_t before = received()["t1"];
+  const auto tick = [&] {
+    totals[0].present = totals[0].seen = kAllMetrics;
+    totals[0].total[kTxPackets] = received()["t1"] - before;
+    totals[0].total[kTxOctets] = totals[0].total[kTxPackets] * frames[0].size();
+    const Nanoseconds now = system_clock().boottime();
+    kept = probe_
+               ->tick(now, totals,
+                      [&](const FlowLedger& ledger) {
+                        const FlowLedger* const ledgers[] = {&ledger};
+                        rows = flow_rows(ledgers, totals, now, {});
+                      })
+               .kept_share;
+  };
+  tick();
+  Flood flood(
+      [&, link = ::if_nametoindex("g1")](std::uint32_t n) { send_into(link, frames[n % 2 == 0 ? n / 2 % (kFlows / 4) : n / 2 % kFlows]); },
+      500);
+  double least = 1;
+  for (int ticks = 0, of_a_share = 0; of_a_share < 4 && ticks < 60; ++ticks) {
+    ::usleep(1'000'000);
+    tick();
+    least = std::min(least, kept);
+    of_a_share += kept < 1 ? 1 : 0;
+  }
+  flood.stop();
+  // What has come when this has, which is not of the kind that was too much.
+  const auto all_came = [&] {
+    send(2, wire_test::ethernet(0x0806, wire_test::arp(1), 0x525400000002));
+    ::usleep(200'000);
+    tick();
+    return rows.vnics[1].tx.total_samples > 0;
+  };
+  ASSERT_TRUE(soon(all_came));
+  EXPECT_LT(least, 1);
+  const FlowSums& told = rows.vnics[0].tx;
+  EXPECT_LT(told.total_samples, totals[0].total[kTxPackets]);
+  // Twice the error holds the true value but once in some ten thousand times.
+  const auto agrees = [](double estimate, double error, std::uint64_t exact) {
+    return error > 0 && error < 0.5 && std::abs(estimate - static_cast<double>(exact)) <= 2 * error * estimate;
+  };
+  EXPECT_TRUE(agrees(told.total_packets, told.total_packets_error, totals[0].total[kTxPackets]))
+      << told.total_packets << " of " << totals[0].total[kTxPackets] << ", error " << told.total_packets_error;
+  EXPECT_TRUE(agrees(told.total_octets, told.total_octets_error, totals[0].total[kTxOctets]))
+      << told.total_octets << " of " << totals[0].total[kTxOctets] << ", error " << told.total_octets_error;
+  ASSERT_EQ(rows.conversations.size(), 2U);
+  EXPECT_EQ(rows.conversations[0].source, FlowSource::kCaptureScaled);
 }
 
 // 500 taps at a time, which are other VMs' each time, beside one that is busy all the time.

@@ -229,6 +229,67 @@ TEST_F(FlowViewTest, ACaptureComesBeforeSamplesUntilItIsSilent) {
   EXPECT_EQ(first(), FlowSource::kSflow) << "the capture is silent";
 }
 
+// Packets of a capture, each of which stands for `scale`: of a share of the flows where that is not 1.
+class CapturedFlowViewTest : public FlowViewTest {
+ protected:
+  void SetUp() override {
+    FlowViewTest::SetUp();
+    capture_.set_inventory(inventory_, ports_);
+  }
+  void pass(std::uint8_t peer, double scale, bool sent = true) {
+    const IpAddress there = ip(10, 9, 9, peer);
+    const Packet packet = plain(sent ? tcp_frame(mac(1), mac(99), kHere, there) : tcp_frame(mac(99), mac(1), there, kHere, 443, 40000));
+    const Seen::Before none;
+    capture_.take({.packet = &packet, .octets = 1000, .scale = scale, .agent = kAgent, .flow = &none}, now_);
+  }
+  // By the last octet of the peer's address.
+  std::map<std::uint8_t, FlowSource> sources(std::vector<const FlowLedger*> ledgers) const {
+    std::map<std::uint8_t, FlowSource> out;
+    for (const ConversationSums& c : rows(std::move(ledgers)).conversations) out[c.address[3]] = c.source;
+    return out;
+  }
+
+  FlowLedger capture_{{.captures = true}, {}};
+};
+
+TEST_F(CapturedFlowViewTest, AConversationIsExactWhereEachOfItsPacketsWasSeen) {
+  pass(1, 1), pass(1, 1, false);
+  pass(2, 4), pass(2, 4, false);
+  pass(3, 1), pass(3, 4);         // the limit was met later
+  pass(4, 1), pass(4, 4, false);  // nor is it exact where one way of it is not
+  using enum FlowSource;
+  EXPECT_EQ(sources({&capture_}),
+            (std::map<std::uint8_t, FlowSource>{{1, kCapture}, {2, kCaptureScaled}, {3, kCaptureScaled}, {4, kCaptureScaled}}));
+  for (const ConversationSums& c : rows({&capture_}).conversations) {
+    const float error = std::max(c.rx.total_samples > 0 ? c.rx.total_octets_error : 0, c.tx.total_octets_error);
+    EXPECT_EQ(error == 0, c.source == kCapture) << int{c.address[3]};
+  }
+}
+
+// An agent at the very port, which tells of far more packets.
+TEST_F(CapturedFlowViewTest, AlsoAShareOfTheFlowsComesBeforeSamples) {
+  send(one_, ip(10, 9, 9, 1), 100);
+  send(one_, ip(10, 9, 9, 2), 100);
+  for (int i = 0; i < 3; ++i) pass(1, 4);
+  for (const auto& ledgers : {std::vector<const FlowLedger*>{&one_, &capture_}, std::vector<const FlowLedger*>{&capture_, &one_}}) {
+    EXPECT_EQ(sources(ledgers), (std::map<std::uint8_t, FlowSource>{{1, FlowSource::kCaptureScaled}}))
+        << "the other peer's flows are of the rest";
+    EXPECT_EQ(std::tuple(rows(ledgers).vnics[0].tx.total_samples, rows(ledgers).vnics[0].tx.total_packets), std::tuple(3U, 12.0));
+  }
+}
+
+// Of one direction the capture tells, of the other an agent: both are shown, and the conversation is as exact as the less exact of them.
+TEST_F(CapturedFlowViewTest, OfTwoSourcesOfAConversationTheLessExactIsNamed) {
+  for (const auto& [peer, scale] : {std::pair<std::uint8_t, double>{1, 1}, {2, 4}}) {
+    pass(peer, scale);
+    take(one_, plain(tcp_frame(mac(99), mac(1), ip(10, 9, 9, peer), kHere, 443, 40000)), 0, 11, 5);
+  }
+  for (const auto& ledgers : {std::vector<const FlowLedger*>{&one_, &capture_}, std::vector<const FlowLedger*>{&capture_, &one_}}) {
+    EXPECT_EQ(conversations(rows(ledgers)), (std::vector<std::string>{"0 10.9.9.2 5/1 tcp/443", "0 10.9.9.1 5/1 tcp/443"}));
+    EXPECT_EQ(sources(ledgers), (std::map<std::uint8_t, FlowSource>{{1, FlowSource::kSflow}, {2, FlowSource::kSflow}}));
+  }
+}
+
 // Each probe's configuration has networks of its own.
 TEST_F(FlowViewTest, NetworksOfTwoConfigurationsKeepTheirNames) {
   FlowLedger capture({.captures = true}, {{"lab", {ip(10, 2, 0, 0), 16}}, {"backup", {ip(192, 0, 2, 0), 24}}});

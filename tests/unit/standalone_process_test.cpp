@@ -6,11 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -230,6 +233,87 @@ TEST_F(VmtrafficCollect, ReadsARecording) {
   EXPECT_EQ(run({"--sflow-read", directory_ / "cut.pcap", "--config", config()}), 1);
   EXPECT_EQ(err(), "vmtraffic-collect: " + (directory_ / "cut.pcap").string() + " is cut off behind packet 2\n");
   EXPECT_EQ(out().substr(0, 25), "cut.pcap: sFlow of 0.21 s");
+}
+
+// The packets of a recording of the plain format, in the other one: its section's block, its link's, and one for each packet.
+std::string as_pcapng(const std::string& pcap) {
+  constexpr std::size_t kFileHeader = 24, kPacketHeader = 16;
+  std::string out;
+  const auto number_at = [&](std::size_t at) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, pcap.data() + at, sizeof(value));
+    return value;
+  };
+  const auto words = [](std::initializer_list<std::uint32_t> values) {
+    return std::string(reinterpret_cast<const char*>(values.begin()), values.size() * sizeof(std::uint32_t));
+  };
+  const auto block = [&](std::uint32_t type, const std::string& body) {
+    const auto length = static_cast<std::uint32_t>(body.size() + 12);
+    out += words({type, length}) + body + words({length});
+  };
+  block(0x0A0D'0D0A, words({0x1A2B'3C4D, 1, 0xFFFF'FFFF, 0xFFFF'FFFF}));
+  block(1, words({number_at(20), number_at(16)}));
+  for (std::size_t at = kFileHeader; at < pcap.size();) {
+    const std::uint32_t kept = number_at(at + 8);
+    const std::uint64_t microseconds = number_at(at) * std::uint64_t{1'000'000} + number_at(at + 4);
+    std::string octets = pcap.substr(at + kPacketHeader, kept);
+    octets.resize((kept + 3) / 4 * 4);
+    block(6,
+          words({0, static_cast<std::uint32_t>(microseconds >> 32), static_cast<std::uint32_t>(microseconds), kept, number_at(at + 12)}) +
+              octets);
+    at += kPacketHeader + kept;
+  }
+  return out;
+}
+
+TEST_F(VmtrafficCollect, ReadsPackets) {
+  const std::filesystem::path recordings = std::filesystem::path(VMTRAFFIC_TEST_DATA) / "capture", golden = GOLDEN_DIRECTORY;
+  const std::filesystem::path recording = recordings / "tcp-loss-after.pcap", other = directory_ / "tcp-loss-after.pcapng";
+  std::ofstream(config()) << "";
+  std::ofstream(other, std::ios::binary) << as_pcapng(content_of(recording));
+  const std::vector<std::string> of_server{"--inventory", recordings / "server.toml", "--config", config()};
+  EXPECT_EQ(run({"--read", recording, "--json", "--config", config()}), 0) << err();
+  EXPECT_EQ(out(), content_of(golden / "capture-of-all.json"));
+  std::vector<std::string> json;
+  for (const auto& file : {recording, other}) {
+    const std::string name = file.filename();
+    const auto shown = [&](std::vector<std::string> arguments, const std::vector<std::string>& more) {
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      EXPECT_EQ(run(arguments), 0) << err();
+      EXPECT_EQ(err(), "");
+      std::string text = out();
+      return text.replace(text.find(name), name.size(), "tcp-loss-after.pcap");
+    };
+    EXPECT_EQ(shown({"--read", file}, {"--config", config()}), content_of(golden / "capture-of-all.txt"));
+    EXPECT_EQ(shown({"--read", file}, of_server), content_of(golden / "capture-tcp-loss-after.txt"));
+    json.push_back(shown({"--read", file, "--json"}, of_server));
+  }
+  EXPECT_TRUE(nlohmann::json::accept(json[0]));
+  EXPECT_EQ(json[1], json[0]);
+}
+
+TEST_F(VmtrafficCollect, SaysWhatIsWrongWithARecordingOrItsInventory) {
+  const std::filesystem::path recording = std::filesystem::path(VMTRAFFIC_TEST_DATA) / "capture/tcp-loss-after.pcap";
+  const std::string rubbish = directory_ / "rubbish", empty = directory_ / "empty", none = directory_ / "none";
+  std::ofstream(rubbish) << "[[domain]\nThis is neither.\n";
+  std::ofstream(empty) << "";
+  // One sentence, and nothing that looks like a result. What a library says of it stands behind.
+  const auto refuses = [&](std::vector<std::string> arguments, const std::string& what) {
+    const std::string sentence = "vmtraffic-collect: " + what;
+    arguments.insert(arguments.end(), {"--config", config()});
+    EXPECT_EQ(run(arguments), 1);
+    const std::string said = err();
+    EXPECT_EQ(said.substr(0, sentence.size()), sentence);
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    EXPECT_EQ(out(), "");
+  };
+  refuses({"--read", none}, "cannot read the recording " + none + ": No such file or directory\n");
+  refuses({"--read", directory_}, directory_.string() + " is a directory, not a recording\n");
+  refuses({"--read", empty}, empty + " ends before its first packet: this is no whole recording\n");
+  refuses({"--read", rubbish}, rubbish + " is no recording of packets, neither pcap nor pcapng: ");
+  refuses({"--read", recording, "--inventory", none}, "cannot read the inventory " + none + ": No such file or directory\n");
+  refuses({"--read", recording, "--inventory", rubbish}, rubbish + ":1: neither a snapshot nor valid TOML: ");
+  refuses({"--read", recording, "--inventory", recording}, recording.string() + ":1: neither a snapshot nor valid TOML: ");
 }
 
 TEST_F(VmtrafficCollect, RefusesADirectoryThatOthersMayWrite) {
