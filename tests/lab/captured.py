@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from flows import Sums, health, kernel_sums, snapshot
-from lab import wait_for
+from lab import net, wait_for
 from line import Line
 
 ALL = "[capture]\nall = true\nwindow = 10\n"
@@ -60,11 +62,28 @@ def volumes(line: Line, vm) -> Sums:
     return Sums(*(int(flows[way]["total"][what]) for way in ("rx", "tx") for what in ("packets", "octets"))) if flows else Sums()
 
 
+def missing(line: Line, *vms) -> list[Sums]:
+    """What the kernel has counted of each VM and what was captured has not, at this moment."""
+    return [kernel_sums(vm) - volumes(line, vm) for vm in vms]
+
+
 def uncaptured(line: Line, *vms) -> list[Sums]:
     """What the kernel counted of each VM before its packets were captured, once nothing is under way any more."""
     seen: list[list[Sums]] = []
 
     def rests() -> list[Sums] | None:
-        seen.append([kernel_sums(vm) - volumes(line, vm) for vm in vms])
+        seen.append(missing(line, *vms))
         return seen[-1] if len(seen) >= 5 and all(one == seen[-1] for one in seen[-5:]) else None
     return wait_for(rests, 20, "what is captured to follow what is counted", interval=0.5)
+
+
+@contextlib.contextmanager
+def mirror_port(bridge: str) -> Iterator[str]:
+    """A link that gets each frame which passes a Linux bridge."""
+    net.veth("mir0", "mir1", bridge)
+    net.ip("link", "set", "dev", bridge, "type", "bridge", "ageing_time", 0)  # it learns nothing, so each port gets everything
+    try:
+        yield "mir1"
+    finally:
+        net.delete("mir0")
+        net.ip("link", "set", "dev", bridge, "type", "bridge", "ageing_time", net.BRIDGE_AGEING_S * 100)

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from captured import begin, capturing, latencies, losses, volumes, vnic  # noqa: F401  (begin is a fixture)
+from captured import begin, capturing, latencies, losses, mirror_port, missing, uncaptured, volumes, vnic  # noqa: F401  (begin is a fixture)
 from flows import Capture, Sums, health, kernel_sums, snapshot, soon
-from lab import Nic, net, run, wait_for
+from lab import Nic, run, wait_for
 from pair import MS, SNAP, Pair, sent_data
 
 NOISE_MS = 0.3
@@ -165,25 +165,22 @@ def test_a_vm_that_starts_later_and_one_that_is_not_selected(libvirt, begin, pai
     assert health(line, "capture")["state"] == "up"
 
 
-def test_a_mirror_port(begin, libvirt, pair):
-    bridge = pair.network.bridges[0]
-    libvirt.net.veth("mir0", "mir1", bridge)
-    run("ip", "link", "set", bridge, "type", "bridge", "ageing_time", "0")  # it learns nothing, so each port gets everything
-    run("ip", "link", "set", "mir1", "up")
-    try:
-        line = begin('[capture]\nports = ["mir1", "mir9"]\nwindow = 10\n')
+def test_a_mirror_port(begin, pair):
+    vms = pair.client, pair.server
+    with mirror_port(pair.network.bridges[0]) as port:
+        line = begin(f'[capture]\nports = ["{port}", "mir9"]\nwindow = 10\n')
         wait_for(lambda: health(line, "capture")["state"] == "degraded", 10, "the port that is missing to be named")
         assert health(line, "capture")["message"] == "there is no link mir9 (capture.ports)"
         time.sleep(1)
         pair.fetch("large", times=2)
         wait_for(lambda: "network_rtt" in latencies(line, pair.client), 10, "round trips from the mirror port")
-        flows = vnic(line, pair.client)["flows"]
-        assert flows["rx_by"] == "outer_mac"
-        run("ip", "link", "set", "mir1", "down")
+        begun, before = uncaptured(line, *vms), volumes(line, pair.client)
+        pair.fetch("large", times=2)
+        assert soon(lambda: missing(line, *vms), begun) == begun
+        assert (volumes(line, pair.client) - before).rx_octets > 2 * 256 << 10
+        assert all(vnic(line, vm)["flows"]["rx_by"] == "outer_mac" for vm in vms)
+        run("ip", "link", "set", port, "down")
         wait_for(lambda: "is down" in health(line, "capture")["message"], 10, "the port that is down to be named")
-    finally:
-        run("ip", "link", "del", "mir0")
-        run("ip", "link", "set", bridge, "type", "bridge", "ageing_time", str(100 * net.BRIDGE_AGEING_S))
 
 
 def test_without_the_right_to_capture_the_others_run(begin, pair):

@@ -97,6 +97,20 @@ class OpenVSwitch:
     def remove_port(self, bridge: str, device: str) -> None:
         vsctl("del-port", bridge, device)
 
+    def internal_port(self, bridge: str, device: str) -> None:
+        """A port that is a link of this host, up and silent."""
+        vsctl("add-port", bridge, device, "--", "set", "Interface", device, "type=internal")
+        net.silence(device)
+        net.ip("link", "set", "dev", device, "up")
+
+    def mirror(self, bridge: str, output: str) -> None:
+        """Copies every packet of this bridge to its port `output`, once. stop_mirror() ends it."""
+        vsctl("--", "--id=@o", "get", "Port", output, "--", "--id=@m", "create", "Mirror", "name=all", "select-all=true", "output-port=@o",
+              "--", "set", "Bridge", bridge, "mirrors=@m")
+
+    def stop_mirror(self, bridge: str) -> None:
+        vsctl("clear", "Bridge", bridge, "mirrors")
+
     def tunnel_port(self, bridge: str, name: str, vni: int, remote: str) -> None:
         """A VXLAN tunnel to `remote`, which the host must reach through another bridge of this switch."""
         vsctl("add-port", bridge, name, "--", "set", "Interface", name, "type=vxlan", f"options:remote_ip={remote}", f"options:key={vni}")
