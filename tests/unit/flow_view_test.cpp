@@ -239,8 +239,8 @@ class CapturedFlowViewTest : public FlowViewTest {
   void pass(std::uint8_t peer, double scale, bool sent = true) {
     const IpAddress there = ip(10, 9, 9, peer);
     const Packet packet = plain(sent ? tcp_frame(mac(1), mac(99), kHere, there) : tcp_frame(mac(99), mac(1), there, kHere, 443, 40000));
-    const Seen::Before none;
-    capture_.take({.packet = &packet, .octets = 1000, .scale = scale, .agent = kAgent, .flow = &none}, now_);
+    const Seen::Flow flow{.kept = 1 / scale};
+    capture_.take({.packet = &packet, .octets = 1000, .scale = scale, .agent = kAgent, .flow = &flow}, now_);
   }
   // By the last octet of the peer's address.
   std::map<std::uint8_t, FlowSource> sources(std::vector<const FlowLedger*> ledgers) const {
