@@ -18,6 +18,8 @@ PLUGIN = BUILD / "plugins/collectd/vmtraffic.so"
 CHECK_TRAFFIC = BUILD / "plugins/nagios/check_vm_traffic"
 CHECK_COLLECTOR = BUILD / "plugins/nagios/check_vm_collector"
 CHECK_TALKERS = BUILD / "plugins/nagios/check_vm_talkers"
+CHECK_LATENCY = BUILD / "plugins/nagios/check_vm_latency"
+CHECK_LOSS = BUILD / "plugins/nagios/check_vm_loss"
 AGENTX = BUILD / "plugins/snmp-subagent/vmtraffic-agentx"
 COLLECT = BUILD / "plugins/standalone/vmtraffic-collect"
 FORWARDER = BUILD / "tests/lab/lab_forwarder"
@@ -47,7 +49,7 @@ class Line:
 
     def __post_init__(self) -> None:
         self.lab.user_group()
-        files = [f for f in (CHECK_TRAFFIC, CHECK_COLLECTOR, CHECK_TALKERS, AGENTX, COLLECT) if f.exists()]
+        files = [f for f in (CHECK_TRAFFIC, CHECK_COLLECTOR, CHECK_TALKERS, CHECK_LATENCY, CHECK_LOSS, AGENTX, COLLECT) if f.exists()]
         self.programs = self.lab.publish(*files)
         self.runtime = Path("/run/vmtraffic")
         self.config = self.lab.directory / "vmtraffic.toml"
