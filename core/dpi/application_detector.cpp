@@ -20,6 +20,7 @@ namespace {
 // nDPI is told of up to kMaxPacket octets. What it finds there for lengths, of 16 bits, may lead it beyond: still into our buffer.
 constexpr std::size_t kMaxPacket = 2048, kBeyond = 0x10000 + 512;
 constexpr std::byte kFilling{0xFF};
+constexpr std::uint8_t kHostIdentity = 139, kShim6 = 140;  // IPv6 extension headers that <netinet/in.h> lacks
 
 }  // namespace
 
@@ -53,7 +54,7 @@ struct FlowInDetection {
   // The beginning of its first packet: a TLS hello of two segments has its name there, and is known by the second.
   std::array<std::byte, 256> first;
   std::size_t first_size{0};
-  // Of all its packets: what nDPI keeps of TCP it would read as what it keeps of UDP, and free it so.
+  // Of all its packets, as the IP header states it: what nDPI keeps of TCP it would read as what it keeps of UDP, and free it so.
   std::uint8_t version{0}, protocol{0};
   InDetection* in_detection{nullptr};  // its detector's
   std::uint32_t owner{0};
@@ -94,7 +95,10 @@ std::optional<Extract> usable(Octets packet, std::size_t wire_length) {
   const std::size_t header = frame.ip->header_length;
   const std::size_t length = std::min({std::size_t{frame.ip->total_length}, wire_length, kMaxPacket});
   if (length <= header || packet.size() <= header) return std::nullopt;
-  switch (frame.ip->protocol) {
+  // nDPI takes from each packet anew what the flow's transport is. It follows IPv6 extension headers, not the same ones as core/wire, and
+  // past a cut.
+  const auto protocol = std::to_integer<std::uint8_t>(packet[version == 4 ? 9 : 6]);
+  switch (protocol) {
     case IPPROTO_TCP:
       if (!frame.tcp || frame.payload_length == 0) return std::nullopt;
       break;
@@ -105,10 +109,21 @@ std::optional<Extract> usable(Octets packet, std::size_t wire_length) {
     case IPPROTO_ICMPV6:
       if (!frame.icmp) return std::nullopt;
       break;
+    case IPPROTO_HOPOPTS:
+    case IPPROTO_ROUTING:
+    case IPPROTO_FRAGMENT:
+    case IPPROTO_AH:
+    case IPPROTO_NONE:
+    case IPPROTO_DSTOPTS:
+    case IPPROTO_MH:
+    case kHostIdentity:
+    case kShim6:
+      if (version == 6) return std::nullopt;
+      break;
     default:  // known by its number
       break;
   }
-  return Extract{packet.first(std::min(packet.size(), length)), length, static_cast<std::uint8_t>(version), frame.ip->protocol};
+  return Extract{packet.first(std::min(packet.size(), length)), length, static_cast<std::uint8_t>(version), protocol};
 }
 
 void put_u16(std::byte* at, std::size_t value) {

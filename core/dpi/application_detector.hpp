@@ -48,9 +48,9 @@ struct Application {
 enum class Detection : std::uint8_t {
   kUndecided = 0,  // more packets, please
   kFinal = 1,      // the application is there, even if it is "Unknown"; the flow need not be shown again
-  kUnusable = 2,   // not looked at: no IP, nothing behind its header, a later fragment, a segment without payload, not the flow's protocol.
-                   // The flow is as before
-  kFull = 3,       // not looked at: its owner has as many flows in detection as places are free. It may be tried again with its next packet
+  kUnusable = 2,  // not looked at: no IP, nothing behind its header, an IPv6 extension header, a later fragment, a segment without payload,
+                  // not the flow's protocol. The flow is as before
+  kFull = 3,      // not looked at: its owner has as many flows in detection as places are free. It may be tried again with its next packet
 };
 
 struct DetectionStep {

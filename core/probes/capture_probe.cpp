@@ -103,9 +103,11 @@ struct CaptureProbe::State {
   SpreadTime ticks;
   Complaints complaints;
 
-  std::atomic<std::uint64_t> received{0}, dropped{0}, frozen{0}, elsewhere{0}, filters{0}, failures{0};
+  std::atomic<std::uint64_t> received{0}, dropped{0}, frozen{0};  // of all rings since the start
+  std::atomic<std::uint64_t> elsewhere{0}, filters{0}, failures{0};
 
   // ---- the thread's own
+  PacketRing::Stats counted;        // of the present ring, in the counters above
   std::vector<CapturedLink> links;  // sorted; taps and links that mirror
   FilterProgram expression;
   Nanoseconds ports_read{0};
@@ -120,6 +122,7 @@ struct CaptureProbe::State {
   void run_guarded() noexcept;
   void run();
   void capture(PacketRing& ring);
+  void count(PacketRing& ring);
   Status apply_links(PacketRing& ring);
   void read_ports(PacketRing& ring, Nanoseconds now);
   void take(std::span<CapturedPacket> batch);
@@ -183,8 +186,12 @@ void CaptureProbe::State::read_ports(PacketRing& ring, Nanoseconds now) {
     }
     if (!link.up)
       faults.push_back(fmt::format("the link {} (capture.ports) is down: 'ip link set {} up'", printable(name), printable(name)));
-    const bool is_new = std::find(mirrors.begin(), mirrors.end(), link.if_index) == mirrors.end();
-    if (is_new && !ring.set_promiscuous(link.if_index)) continue;  // it went away just now
+    if (std::find(mirrors.begin(), mirrors.end(), link.if_index) == mirrors.end()) {
+      const Status set = ring.set_promiscuous(link.if_index);
+      if (!set && set.error().code != ErrorCode::kMissing)  // else it went away just now
+        faults.push_back(fmt::format("the link {} (capture.ports) is not captured: {}", printable(name), set.error().text));
+      if (!set) continue;
+    }
     found.push_back(link.if_index);
   }
   const std::lock_guard lock(mutex);
@@ -235,9 +242,18 @@ void CaptureProbe::State::keep_to_budget(Nanoseconds now) {
   intake.set_kept_flows(next, now);
 }
 
+// A ring's own counters end with it.
+void CaptureProbe::State::count(PacketRing& ring) {
+  const PacketRing::Stats stats = ring.stats();
+  received += stats.received - counted.received;
+  dropped += stats.dropped - counted.dropped;
+  frozen += stats.frozen - counted.frozen;
+  counted = stats;
+}
+
 void CaptureProbe::State::capture(PacketRing& ring) {
   std::array<CapturedPacket, kBatch> batch;
-  Nanoseconds counted = 0;
+  Nanoseconds last_count = 0;
   while (!stop) {
     const Nanoseconds now = options.clock.boottime();
     read_ports(ring, now);
@@ -246,12 +262,9 @@ void CaptureProbe::State::capture(PacketRing& ring) {
       refuse(applied.error().text);
       return;
     }
-    if (now - counted >= kSecond) {
-      counted = now;
-      const PacketRing::Stats stats = ring.stats();
-      received = stats.received;
-      dropped = stats.dropped;
-      frozen = stats.frozen;
+    if (now - last_count >= kSecond) {
+      last_count = now;
+      count(ring);
     }
     if (!ring.wait(kLook)) continue;
     // A flood must not keep us from what is above.
@@ -284,6 +297,9 @@ void CaptureProbe::State::run() {
   auto compiled = compile_expression(options.filter);
   if (!compiled) return refuse(compiled.error().text);
   expression = std::move(compiled).value();
+  counted = {};
+  const auto count_the_rest = [this](PacketRing* ending) { count(*ending); };
+  const std::unique_ptr<PacketRing, decltype(count_the_rest)> to_the_end(&*ring, count_the_rest);
   ports_read = 0;
   mirrors.clear();
   {

@@ -8,10 +8,12 @@
 #include <malloc.h>
 #include <net/if.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -26,6 +28,23 @@
 #include "core/traffic/flow_view.hpp"
 #include "tests/unit/own_network.hpp"
 #include "tests/unit/wire_packet_builder.hpp"
+
+namespace vmtraffic {
+namespace {
+
+std::atomic<bool> g_refuses_promiscuity{false};
+
+}  // namespace
+}  // namespace vmtraffic
+
+// The C library's, in this program.
+extern "C" int setsockopt(int fd, int level, int option, const void* value, socklen_t size) noexcept {
+  if (level == SOL_PACKET && option == PACKET_ADD_MEMBERSHIP && vmtraffic::g_refuses_promiscuity) {
+    errno = ENOBUFS;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_setsockopt, fd, level, option, value, size));
+}
 
 namespace vmtraffic {
 namespace {
@@ -89,6 +108,7 @@ class CaptureProbeTest : public testing::Test {
     ASSERT_GE(socket_, 0);
   }
   void TearDown() override {
+    g_refuses_promiscuity = false;
     if (probe_) {
       probe_->request_stop();
       probe_->join(seconds(5));
@@ -143,7 +163,7 @@ class CaptureProbeTest : public testing::Test {
     start_with(std::move(options));
   }
   void start_with(CaptureProbeOptions options) {
-    options.clock = system_clock();
+    if (!options.clock.boottime) options.clock = system_clock();
     probe_ = std::make_unique<CaptureProbe>(std::move(options));
     probe_->start();
     const bool captures = soon([&] { return probe_->settled() && counter("filters") > 0; });
@@ -271,6 +291,21 @@ TEST_F(CaptureProbeTest, AMirrorPortThatGoesDownAndComesBack) {
   EXPECT_TRUE(counts()) << "another link by that name";
 }
 
+TEST_F(CaptureProbeTest, AMirrorPortThatTheKernelRefuses) {
+  ip("link add mirror type veth peer name source\nlink set source up\nlink set mirror up\n");
+  g_refuses_promiscuity = true;
+  start({"mirror"});
+  const auto says = [&](const std::string& message) { return soon([&] { return packets(), probe_->health().message == message; }); };
+  EXPECT_TRUE(
+      says(fmt::format("the link mirror (capture.ports) is not captured: the link with the ifIndex {} cannot be made to take all "
+                       "packets: No buffer space available",
+                       ::if_nametoindex("mirror"))))
+      << probe_->health().message;
+  EXPECT_EQ(probe_->health().state, HealthState::kDegraded);
+  g_refuses_promiscuity = false;
+  EXPECT_TRUE(soon([&] { return is_up(); })) << "it is tried again";
+}
+
 TEST_F(CaptureProbeTest, AFullRingDropsWhatIsCountedAndStallsNothing) {
   taps(1, 1);
   start({}, 1);
@@ -299,6 +334,31 @@ TEST_F(CaptureProbeTest, AFullRingDropsWhatIsCountedAndStallsNothing) {
   for (int i = 0; i < 100; ++i) send(1, frame_of(1));
   EXPECT_TRUE(soon([&] { return sent_by(0) == passed - dropped + 100; }, seconds(2)));
   EXPECT_EQ(counter("ring_dropped"), dropped);
+}
+
+TEST_F(CaptureProbeTest, CountersGoOnWithAnotherRing) {
+  const auto fails = std::make_shared<std::atomic<bool>>(false);
+  CaptureProbeOptions options;
+  options.clock = system_clock();
+  options.clock.boottime = [fails] {
+    if (fails->exchange(false)) throw std::runtime_error("no clock");
+    return system_clock().boottime();
+  };
+  options.retry = milliseconds(10);
+  options.all = true;
+  taps(1, 1);
+  start_with(std::move(options));
+  captured();
+  for (int i = 0; i < 100; ++i) send(1, frame_of(1));
+  ASSERT_TRUE(soon([&] { return sent_by(0) == 100; }));
+  const std::uint64_t filters = counter("filters");
+  *fails = true;  // its ring goes with what the thread was about
+  ASSERT_TRUE(soon([&] { return counter("failures") == 1 && counter("filters") > filters; }));
+  EXPECT_EQ(counter("ring_received"), 100U);
+  for (int i = 0; i < 10; ++i) send(1, frame_of(1));
+  ASSERT_TRUE(soon([&] { return sent_by(0) == 110; }));
+  EXPECT_TRUE(soon([&] { return counter("ring_received") == 110; })) << counter("ring_received");
+  EXPECT_TRUE(is_up()) << probe_->health().message;
 }
 
 TEST_F(CaptureProbeTest, AThousandTaps) {

@@ -132,4 +132,28 @@ inline std::vector<Conversation> known_conversations() {
   return all;
 }
 
+// The first octets of a TLS record: nDPI keeps them until the rest is there.
+inline Bytes begun_record(unsigned seed = 0) { return Bytes().raw({0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC}).fill(50, seed); }
+
+// RFC 4302, of 24 octets.
+inline Bytes authentication(std::uint32_t next, const Bytes& payload) {
+  return Bytes().u8(next).u8(4).u16(0).u32(1).u32(1).fill(12, 0x41).add(payload);
+}
+
+// More of them than core/wire follows; nDPI follows all.
+inline Bytes nine_extensions(std::uint32_t next, const Bytes& payload) {
+  Bytes made = wire_test::extension(next, Bytes().fill(6), payload);
+  for (int i = 0; i < 8; ++i) made = wire_test::extension(60, Bytes().fill(6), made);
+  return made;
+}
+
+// To core/wire all packets of each have one transport, to nDPI two.
+inline std::vector<Conversation> two_faced_conversations() {
+  const Bytes tcp = wire_test::tcp(begun_record()), udp = wire_test::udp(40000, 443, noise(100, 1));
+  return {
+      {"authentication-header", {ip(4, 6, tcp), ip(4, 51, authentication(6, tcp))}},
+      {"nine-extensions", {ip(6, 60, nine_extensions(6, tcp)), ip(6, 60, nine_extensions(17, udp))}},
+  };
+}
+
 }  // namespace vmtraffic::dpi_test

@@ -252,7 +252,7 @@ TEST_F(DpiDetector, NothingUsableBeginsNoFlow) {
 // nDPI would free what it took from one as if it came from the other.
 TEST_F(DpiDetector, FlowHasOneProtocol) {
   const auto detector = make();
-  const Bytes tcp = over_tcp("tls", 443, {Bytes().raw({0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC}).fill(50, 0x41)}).packets.back();
+  const Bytes tcp = over_tcp("tls", 443, {begun_record()}).packets.back();
   const Bytes udp = over_udp("noise", 4444, {noise(100, 1)}).packets.back(),
               tcp6 = over_tcp("noise", 443, {noise(100, 1)}, 6).packets.back();
   ApplicationFlow flow;
@@ -261,6 +261,32 @@ TEST_F(DpiDetector, FlowHasOneProtocol) {
   EXPECT_EQ(inspect(udp), Detection::kUnusable);
   EXPECT_EQ(inspect(tcp6), Detection::kUnusable);
   EXPECT_EQ(inspect(tcp), Detection::kUndecided);
+}
+
+// nDPI follows extension headers otherwise than core/wire.
+TEST_F(DpiDetector, TransportIsWhatTheIpHeaderStates) {
+  const auto detector = make();
+  const Bytes tcp = wire_test::tcp(begun_record()), udp = wire_test::udp(40000, 443, noise(100, 1));
+  ApplicationFlow flow;
+  const auto inspect = [&](const Bytes& packet, std::size_t snap = 65535) {
+    return detector->inspect(flow, packet.octets().first(std::min(snap, packet.size())), packet.size(), 0).detection;
+  };
+  for (const std::uint32_t next : {0u, 43u, 44u, 51u, 59u, 60u, 135u, 139u, 140u}) {
+    for (const Bytes& transport : {tcp, udp}) {
+      const Bytes followed = next == 51 ? authentication(6, transport) : wire_test::extension(6, Bytes().fill(6), transport);
+      for (const std::size_t snap : {41u, 44u, 48u, 60u, 128u}) {
+        EXPECT_EQ(inspect(ip(6, next, followed), snap), Detection::kUnusable) << next << " cut to " << snap;
+        EXPECT_EQ(flow, nullptr);
+      }
+    }
+  }
+  for (const std::uint32_t transport : {6u, 17u})
+    EXPECT_EQ(inspect(ip(6, 60, nine_extensions(transport, transport == 6 ? tcp : udp))), Detection::kUnusable);
+  EXPECT_EQ(flow, nullptr);
+  EXPECT_EQ(inspect(ip(4, 6, tcp)), Detection::kUndecided);
+  EXPECT_EQ(inspect(ip(4, 51, authentication(6, tcp))), Detection::kUnusable);
+  EXPECT_EQ(inspect(wire_test::ipv4(6, tcp, {.fragment = 0x2000})), Detection::kUndecided) << "a first fragment";
+  EXPECT_EQ(inspect(ip(4, 4, ip(4, 6, tcp))), Detection::kUnusable) << "nor a tunnel";
 }
 
 // Lengths of the host's own offloading: 0, or more than a packet can have.
@@ -300,6 +326,9 @@ TEST_F(DpiDetector, OtherTransports) {
   EXPECT_EQ(found(wire_test::ipv4(1, wire_test::echo(8, 1, 1, Bytes().fill(56)))), "ICMP");
   EXPECT_EQ(found(wire_test::ipv6(58, wire_test::echo(128, 1, 1, Bytes().fill(56)))), "ICMPV6");
   EXPECT_EQ(found(wire_test::ipv4(50, Bytes().fill(80, 0x41))), "IPsec");
+  EXPECT_EQ(found(wire_test::ipv4(51, authentication(6, wire_test::tcp(begun_record())))), "IPsec");
+  EXPECT_EQ(found(wire_test::ipv4(4, ip(4, 6, wire_test::tcp(begun_record())))), "IP_in_IP");
+  EXPECT_EQ(found(wire_test::ipv4(47, wire_test::gre(0, 0x0800, {}, ip(4, 6, wire_test::tcp(begun_record()))))), "GRE");
   EXPECT_EQ(found(wire_test::ipv4(253, Bytes().fill(80, 0x41))), "Unknown");
 }
 
@@ -319,12 +348,16 @@ TEST_F(DpiDetector, AllMemoryIsGivenBack) {
     for (unsigned i = 0; i < 50; ++i) {
       for (const Conversation& all : known_conversations()) verdict(*detector, all, std::size_t{i} * 8);
       ApplicationFlow& flow = flows.emplace_back();
-      const Bytes begun = over_tcp("tls", 443, {Bytes().raw({0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC}).fill(50, i)}).packets.back();
+      const Bytes begun = over_tcp("tls", 443, {begun_record(i)}).packets.back();
       EXPECT_EQ(detector->inspect(flow, begun.octets(), begun.size(), 0).detection, Detection::kUndecided);
     }
     EXPECT_GE(g_alive.size(), before + 50);  // each waits for the rest of its record
     flows.clear();
     EXPECT_EQ(g_alive.size(), before);
+    for (const Conversation& all : two_faced_conversations()) {
+      verdict(*detector, all);
+      EXPECT_EQ(g_alive.size(), before) << all.name;
+    }
     EXPECT_EQ(detector->in_detection(), 0);
   }
   EXPECT_EQ(g_alive.size(), 0);
