@@ -664,7 +664,7 @@ void CaptureIntake::tick(Nanoseconds now, std::span<const VnicTotals> totals) {
   if (now - aged_ < kAge) return;
   aged_ = now;
   const auto nothing = [](const auto&, const auto&) {};
-  flows_.age(nothing, [&](const FlowKey& key, Flow& flow) { forget(key, flow, now); });
+  flows_.fade();
   flows_.remove_if([&](const FlowKey& key, Flow& flow) {
     if (now - flow.last < options_.idle) return false;
     ++counts_.flows_idle;

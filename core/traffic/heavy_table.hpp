@@ -6,7 +6,7 @@
 // eighth of the table before it gives up its own.
 //
 //   touch       O(1), allocates only while the table grows to its capacity
-//   age         O(size), also drops what was not touched for as long as its weight lasts
+//   age, fade   O(size); age also drops what was not touched for as long as its weight lasts
 //
 // Where many entries are touched in no order, what takes time is to wait for memory. So a key is looked for by a small index of hashes and
 // places, the queues' links stand apart from keys and values, and who knows the next keys beforehand can have them fetched:
@@ -177,6 +177,20 @@ class HeavyTable {
         link.weight /= 2;
         append(at, class_of(link.weight));
         visit(std::as_const(entry.key), entry.value);
+      }
+    }
+  }
+
+  // Halves all weights and keeps all entries.
+  void fade() {
+    const auto before = queues_;
+    queues_ = {};
+    for (const Queue& queue : before) {
+      for (std::uint32_t at = queue.first, next = kNone; at != kNone; at = next) {
+        Link& link = links_[at];
+        next = link.next;
+        link.weight /= 2;
+        append(at, class_of(link.weight));
       }
     }
   }
