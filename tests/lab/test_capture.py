@@ -17,7 +17,7 @@ from pair import MS, SNAP, Pair, sent_data
 
 DELAYS_MS = (1, 10, 100)
 NOISE_MS = 0.3
-ATTEMPTS = 5  # on a busy machine software-emulated guests wake later in one phase than in another
+ATTEMPTS = 8  # on a busy machine software-emulated guests wake later in one phase than in another
 
 
 @pytest.fixture(scope="module")
