@@ -305,8 +305,9 @@ void CaptureIntake::tcp(const Passing& p, Flow& flow) {
   auto* connection = std::get_if<TcpConnection>(&flow.state);
   if (connection == nullptr) connection = &flow.state.emplace<TcpConnection>();
   events_.clear();
-  connection->take({*p.frame->tcp, p.frame->payload_length, p.captured.octets, std::max<Nanoseconds>(p.captured.walltime, 1)}, p.from,
-                   gaps_, events_);
+  const std::uint32_t owner = flow.vnic[p.from] != kNoVnic ? flow.vnic[p.from] : flow.vnic[other_end(p.from)];
+  connection->take({*p.frame->tcp, p.frame->payload_length, p.captured.octets, std::max<Nanoseconds>(p.captured.walltime, 1), owner},
+                   p.from, gaps_, events_);
   if (events_.kinds != 0) events(p.key, flow, p.from);
 }
 

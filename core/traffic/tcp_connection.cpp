@@ -29,18 +29,22 @@ std::uint32_t u32_at(Octets octets, std::size_t at) { return ByteReader(octets.s
 
 }  // namespace
 
-std::uint32_t TcpGaps::take() {
-  if (free_ != kNone) {
-    const std::uint32_t at = free_;
-    free_ = gaps_[at].next;
-    return at;
-  }
-  if (gaps_.size() >= most_) {
+std::uint32_t TcpGaps::take(const Gap& gap) {
+  if (gap.owner >= of_owner_.size()) of_owner_.resize(gap.owner + std::size_t{1});
+  if (of_owner_[gap.owner] >= most_ - all_) {
     ++refused_;
     return kNone;
   }
-  gaps_.push_back({});
-  return static_cast<std::uint32_t>(gaps_.size() - 1);
+  ++all_;
+  ++of_owner_[gap.owner];
+  if (free_ == kNone) {
+    gaps_.push_back(gap);
+    return static_cast<std::uint32_t>(gaps_.size() - 1);
+  }
+  const std::uint32_t at = free_;
+  free_ = gaps_[at].next;
+  gaps_[at] = gap;
+  return at;
 }
 
 struct TcpConnection::Options {
@@ -189,6 +193,7 @@ void TcpConnection::advance_ack(Step& step, std::uint32_t ack) {
   Half& other = step.receiver;
   other.acked = ack;
   other.is_acked = true;
+  if (other.is_vague && distance(other.vague_end, ack) >= 0) other.is_vague = false;
   std::uint32_t unseen = 0;
   while (other.first_gap != TcpGaps::kNone && distance(step.gaps[other.first_gap].begin, ack) > 0) {
     TcpGaps::Gap& gap = step.gaps[other.first_gap];
@@ -231,6 +236,7 @@ void TcpConnection::send(Step& step, std::uint32_t length) {
       step.gaps.give_back(std::exchange(h.first_gap, next));
     }
     h.gap_count = 0;
+    h.is_vague = false;
     h.rtt_begun = 0;
     asked_ = 0;
   } else if (ahead > 0) {
@@ -271,20 +277,31 @@ void TcpConnection::send_again(Step& step, std::uint32_t begin, std::uint32_t en
   if (!h.rtt_timestamp || step.options.value == h.rtt_tsval) h.rtt_begun = 0;
   const std::uint32_t n = segments_of(end - begin);
   if (h.is_acked && distance(end, h.acked) >= 0) return step.events.count(TcpEvents::kSpurious, step.events.spurious, n);
+  if (h.is_vague && distance(begin, h.vague_end) > 0) return;
   if (h.again == 0 || distance(begin, h.again_begin) > 0) h.again_begin = begin;
   if (h.again == 0 || distance(h.again_end, end) > 0) h.again_end = end;
   h.again += n;
   h.again_at = step.segment.time;
 }
 
+// Where there is no room for it, that is remembered.
+std::uint32_t TcpConnection::take_gap(Step& step, TcpGaps::Gap gap) {
+  Half& h = step.sender;
+  gap.owner = step.segment.owner;
+  const std::uint32_t at = h.gap_count == kMostGaps ? TcpGaps::kNone : step.gaps.take(gap);
+  if (at != TcpGaps::kNone) {
+    ++h.gap_count;
+  } else if (!h.is_vague || distance(h.vague_end, gap.end) > 0) {
+    h.is_vague = true;
+    h.vague_end = gap.end;
+  }
+  return at;
+}
+
 void TcpConnection::add_gap(Step& step, std::uint32_t begin, std::uint32_t end) {
   Half& h = step.sender;
-  if (h.gap_count == kMostGaps) return;
-  const std::uint32_t at = step.gaps.take();
+  const std::uint32_t at = take_gap(step, {.begin = begin, .end = end, .tsval = step.options.value, .opened = step.segment.time});
   if (at == TcpGaps::kNone) return;
-  step.gaps[at] = {
-      .begin = begin, .end = end, .tsval = step.options.value, .next = TcpGaps::kNone, .opened = step.segment.time, .complained = 0};
-  ++h.gap_count;
   // Above all others: it begins where everything that was seen ends.
   if (h.first_gap == TcpGaps::kNone) {
     h.first_gap = at;
@@ -322,13 +339,10 @@ bool TcpConnection::fill_gap(Step& step, std::uint32_t begin, std::uint32_t end)
     filled += to - from;
     late = late || !overtaken(step, gap);
     const bool keeps_low = from != gap.begin, keeps_high = to != gap.end;
-    if (keeps_low && keeps_high && h.gap_count < kMostGaps) {
-      if (const std::uint32_t upper = step.gaps.take(); upper != TcpGaps::kNone) {
-        step.gaps[upper] = gap;
-        step.gaps[upper].begin = to;
-        step.gaps[at].next = upper;
-        ++h.gap_count;
-      }
+    if (keeps_low && keeps_high) {
+      TcpGaps::Gap above = gap;
+      above.begin = to;
+      if (const std::uint32_t upper = take_gap(step, above); upper != TcpGaps::kNone) step.gaps[at].next = upper;
     }
     if (keeps_low) {
       step.gaps[at].end = from;

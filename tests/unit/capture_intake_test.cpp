@@ -402,5 +402,22 @@ TEST_F(CaptureIntakeTest, RubbishIsCountedAndForgiven) {
   EXPECT_EQ(flows().vnics[0].tx.total_packets + flows().vnics[0].rx.total_packets, 20'001);
 }
 
+// Holes cost their sender, and not the others what they lost.
+TEST_F(CaptureIntakeTest, AGuestOfHolesLeavesOthersTheirs) {
+  CaptureIntakeOptions options;
+  options.gaps = 64;
+  begin(options);
+  for (std::uint32_t i = 0; i < 100; ++i) sent(tcp(kA, kFar, 40000 + i / 10, 443, 2000 * (i % 10), 0, kTcpAck, 1000));
+  EXPECT_GT(counters()["gaps_refused"], 0U);
+  const auto b_sends = [&](std::uint32_t seq) {
+    pass(ethernet(0x0800, tcp(kB, kFar, 41000, 443, seq, 0, kTcpAck, 1000), kMacOfB, kRouter), kTapB, Heading::kIn);
+  };
+  for (const std::uint32_t seq : {0U, 2000U}) b_sends(seq);
+  now_ += 300 * kMs;
+  b_sends(1000);
+  tick();
+  EXPECT_EQ(performance().losses[1].tx, (LossCounts{.segments = 3, .lost_before = 1}));
+}
+
 }  // namespace
 }  // namespace vmtraffic::flow_test
