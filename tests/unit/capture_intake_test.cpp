@@ -419,5 +419,35 @@ TEST_F(CaptureIntakeTest, AGuestOfHolesLeavesOthersTheirs) {
   EXPECT_EQ(performance().losses[1].tx, (LossCounts{.segments = 3, .lost_before = 1}));
 }
 
+// A client that asks a dead server from one port: what finds a place among those that wait is a sample of all.
+TEST_F(CaptureIntakeTest, NoDnsQueryMakesWayUnanswered) {
+  const auto query = [](std::uint32_t id) { return udp(kA, kFar, 5000, 53, Bytes().u16(id).u16(0x0100).fill(8)); };
+  std::uint32_t id = 0;
+  for (int period = 0; period < 3; ++period) {
+    for (int i = 0; i < 1000; ++i) sent(query(++id));
+    sent(query(id - 999));  // repeated
+    tick();
+  }
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.dns_queries = 12, .dns_unanswered = 12}));
+  for (int i = 0; i < 100; ++i) {
+    sent(query(++id));
+    received(udp(kFar, kA, 53, 5000, Bytes().u16(id).u16(0x8180).fill(8)));
+  }
+  tick();
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.dns_queries = 112, .dns_unanswered = 12}));
+}
+
+// Nobody counts unanswered echoes: an old one keeps no place from one that may be measured.
+TEST_F(CaptureIntakeTest, AnEchoThatWaitsMakesWay) {
+  const auto echo = [](std::uint32_t src, std::uint32_t dst, std::uint32_t type, std::uint32_t sequence) {
+    return ipv4(1, wire_test::echo(type, 77, sequence, Bytes().fill(8)), {.src = src, .dst = dst});
+  };
+  for (std::uint32_t sequence = 0; sequence < 20; ++sequence) sent(echo(kA, kFar, 8, sequence));
+  now_ += 2 * kMs;
+  received(echo(kFar, kA, 0, 19));
+  tick();
+  EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{{"network_echo", {1, 2000}}}));
+}
+
 }  // namespace
 }  // namespace vmtraffic::flow_test
