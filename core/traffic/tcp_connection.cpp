@@ -99,17 +99,20 @@ std::uint32_t TcpConnection::segments_of(std::uint32_t octets) const {
 void TcpConnection::take(const TcpSegment& segment, std::uint8_t from, TcpGaps& gaps, TcpEvents& events) {
   Step step{segment, read_options(segment), halves_[from], halves_[other(from)], gaps, events, from};
   if (step.has(kTcpRst)) {
-    if (opening_ && from != client_) {
+    if (opening() && from != client_) {
       events.kinds |= TcpEvents::kRefused;
-    } else if (!closed_) {
+    } else if (!closed_ && opening_ != Opening::kGivenUp) {
       events.kinds |= TcpEvents::kReset;
     }
-    opening_ = false;
+    opening_ = Opening::kNot;
     closed_ = true;
     return;
   }
   if (step.has(kTcpSyn)) open(step);
-  if (opening_ && from != client_) opening_ = false;  // it goes on, so somebody accepted it unseen
+  if (opening_ != Opening::kNot && from != client_) {  // it goes on, so somebody accepted it unseen
+    opening_ = Opening::kNot;
+    closed_ = false;
+  }
   if (client_ == kNobody) client_ = segment.tcp.src_port < segment.tcp.dst_port ? other(from) : from;
   if (step.options.timestamps) timestamps_ = true;
   if (step.has(kTcpAck)) acknowledge(step);
@@ -125,12 +128,15 @@ void TcpConnection::take(const TcpSegment& segment, std::uint8_t from, TcpGaps& 
 void TcpConnection::open(Step& step) {
   if (step.options.mss != 0) step.sender.mss = step.options.mss;
   if (step.has(kTcpAck)) {
-    if (opening_ && step.from != client_) step.events.kinds |= TcpEvents::kAccepted;
-    opening_ = false;
+    if (opening_ != Opening::kNot && step.from != client_) {
+      step.events.kinds |= TcpEvents::kAccepted;
+      closed_ = false;
+    }
+    opening_ = Opening::kNot;
     client_ = other(step.from);
     return;
   }
-  const bool again = opening_ && step.sender.seen && step.segment.tcp.seq + 1 == step.sender.next;
+  const bool again = opening_ != Opening::kNot && step.sender.seen && step.segment.tcp.seq + 1 == step.sender.next;
   if (!again) {
     release(step.gaps);
     const std::uint32_t counted[] = {halves_[0].segments, halves_[1].segments};
@@ -139,9 +145,10 @@ void TcpConnection::open(Step& step) {
     for (const std::size_t end : {0U, 1U}) halves_[end].segments = counted[end];
     step.sender.mss = mss;
     asked_ = 0;
-    closed_ = timestamps_ = false;
+    timestamps_ = false;
+    opening_ = Opening::kWaits;
   }
-  opening_ = true;
+  closed_ = false;
   client_ = step.from;
 }
 
@@ -278,6 +285,7 @@ void TcpConnection::send_again(Step& step, std::uint32_t begin, std::uint32_t en
   const std::uint32_t n = segments_of(end - begin);
   if (h.is_acked && distance(end, h.acked) >= 0) return step.events.count(TcpEvents::kSpurious, step.events.spurious, n);
   if (h.is_vague && distance(begin, h.vague_end) > 0) return;
+  if (opening_ == Opening::kGivenUp && step.has(kTcpSyn)) return;
   if (h.again == 0 || distance(begin, h.again_begin) > 0) h.again_begin = begin;
   if (h.again == 0 || distance(h.again_end, end) > 0) h.again_end = end;
   h.again += n;
@@ -374,7 +382,7 @@ bool TcpConnection::fill_gap(Step& step, std::uint32_t begin, std::uint32_t end)
 
 std::uint32_t TcpConnection::settle(std::uint8_t end, Nanoseconds now) {
   Half& h = halves_[end];
-  if (h.again == 0 || now - h.again_at < kSettled || (opening_ && end == client_)) return 0;
+  if (h.again == 0 || now - h.again_at < kSettled || (opening() && end == client_)) return 0;
   return std::exchange(h.again, 0);
 }
 

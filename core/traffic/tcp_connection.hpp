@@ -21,6 +21,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/types.hpp"
@@ -113,17 +114,17 @@ class TcpConnection {
   static constexpr std::uint8_t other(std::uint8_t end) { return end == 0 ? 1 : 0; }
   std::uint8_t client() const { return client_; }
   bool closed() const { return closed_; }
-  // A SYN that nothing has answered yet.
-  bool opening() const { return opening_; }
-  // Nobody will.
+  // A SYN that nothing has answered yet, and may still.
+  bool opening() const { return opening_ == Opening::kWaits; }
+  // Nobody will. The same SYN sent again opens no other connection; it may be accepted after all.
   void give_up() {
-    if (opening_) halves_[client_].again = 0;
-    opening_ = false;
-    closed_ = true;
+    if (!opening()) return;
+    opening_ = Opening::kGivenUp;
+    closed_ = std::exchange(halves_[client_].again, 0) == 0;  // who has sent it again goes on
   }
   // Somebody on the way, or this end's peer, says that the SYN of this sequence number will not arrive. False: there is none that waits.
   bool refuse(std::uint8_t from, std::uint32_t seq) {
-    if (!opening_ || from != client_ || halves_[from].next != seq + 1) return false;
+    if (!opening() || from != client_ || halves_[from].next != seq + 1) return false;
     give_up();
     return true;
   }
@@ -171,7 +172,8 @@ class TcpConnection {
   std::array<Half, 2> halves_;
   Nanoseconds asked_{0};  // when the last octet of a request passed; 0: nobody waits for a response
   std::uint8_t client_{kNobody};
-  bool opening_{false}, closed_{false}, timestamps_{false};
+  enum class Opening : std::uint8_t { kNot, kWaits, kGivenUp } opening_{Opening::kNot};
+  bool closed_{false}, timestamps_{false};
 };
 
 }  // namespace vmtraffic

@@ -449,5 +449,20 @@ TEST_F(CaptureIntakeTest, AnEchoThatWaitsMakesWay) {
   EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{{"network_echo", {1, 2000}}}));
 }
 
+// Linux sends it again after 1, 3, 7, 15, 31 and 63 s.
+TEST_F(CaptureIntakeTest, ADeadConnectIsOneUnansweredConnection) {
+  const Nanoseconds begin = now_;
+  Nanoseconds ticked = now_;
+  for (const int second : {0, 1, 3, 7, 15, 31, 63, 127}) {
+    for (; ticked < begin + second * kSecond; ticked += kSecond) intake_->tick(ticked, {});
+    now_ = ticked;
+    if (second < 127) sent(tcp(kA, kFar, 40000, 81, 0, 0, kTcpSyn));
+  }
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.unanswered = 1}));
+  sent(tcp(kA, kFar, 40000, 81, 5000, 0, kTcpSyn));
+  tick();
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.unanswered = 2})) << "another connect from the same port";
+}
+
 }  // namespace
 }  // namespace vmtraffic::flow_test

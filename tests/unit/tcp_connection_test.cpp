@@ -321,5 +321,32 @@ TEST_F(TcpConnectionTest, BeyondOneSendersBoundNothingIsClaimed) {
   EXPECT_EQ(lost_after(kServer, 9000 * kMs), 0U);
 }
 
+TEST_F(TcpConnectionTest, ASynThatWasGivenUpOpensNoOtherConnection) {
+  at(0, kClient, {.seq = 0, .flags = kTcpSyn});
+  connection_.give_up();
+  EXPECT_TRUE(connection_.closed());
+  for (const Nanoseconds when : {7000 * kMs, 15'000 * kMs}) {
+    EXPECT_EQ(at(when, kClient, {.seq = 0, .flags = kTcpSyn}), Told{});
+    EXPECT_FALSE(connection_.opening());
+    EXPECT_FALSE(connection_.closed()) << "it is not the first to be forgotten";
+    EXPECT_FALSE(connection_.unsettled()) << "nor is it lost";
+  }
+  EXPECT_FALSE(connection_.refuse(kClient, kFirst[kClient])) << "it is counted already";
+  EXPECT_EQ(at(15'001 * kMs, kServer, {.seq = 0, .ack = 1, .flags = kTcpRst | kTcpAck}), Told{}) << "so it is by a reset";
+  EXPECT_EQ(at(16'000 * kMs, kClient, {.seq = 5000, .flags = kTcpSyn}), Told{});
+  EXPECT_TRUE(connection_.opening()) << "another one, from the same port";
+}
+
+TEST_F(TcpConnectionTest, ASynThatWasGivenUpMayBeAccepted) {
+  at(0, kClient, {.seq = 0, .flags = kTcpSyn});
+  connection_.give_up();
+  at(7000 * kMs, kClient, {.seq = 0, .flags = kTcpSyn});
+  EXPECT_EQ(at(7010 * kMs, kServer, {.seq = 0, .ack = 1, .flags = kTcpSyn | kTcpAck}), (Told{.others = TcpEvents::kAccepted}))
+      << "of which copy nobody knows";
+  EXPECT_FALSE(connection_.closed());
+  EXPECT_EQ(at(7012 * kMs, kClient, {.seq = 1, .ack = 1}), (Told{.rtt = 2 * kMs, .others = TcpEvents::kHandshake}));
+  EXPECT_EQ(at(7020 * kMs, kServer, {.seq = 1, .ack = 1, .flags = kTcpRst}), (Told{.others = TcpEvents::kReset}));
+}
+
 }  // namespace
 }  // namespace vmtraffic
