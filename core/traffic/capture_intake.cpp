@@ -305,8 +305,9 @@ void CaptureIntake::tcp(const Passing& p, Flow& flow) {
   auto* connection = std::get_if<TcpConnection>(&flow.state);
   if (connection == nullptr) connection = &flow.state.emplace<TcpConnection>();
   events_.clear();
-  connection->take({*p.frame->tcp, p.frame->payload_length, p.captured.octets, std::max<Nanoseconds>(p.captured.walltime, 1)}, p.from,
-                   gaps_, events_);
+  const std::uint32_t owner = flow.vnic[p.from] != kNoVnic ? flow.vnic[p.from] : flow.vnic[other_end(p.from)];
+  connection->take({*p.frame->tcp, p.frame->payload_length, p.captured.octets, std::max<Nanoseconds>(p.captured.walltime, 1), owner},
+                   p.from, gaps_, events_);
   if (events_.kinds != 0) events(p.key, flow, p.from);
 }
 
@@ -404,14 +405,24 @@ void CaptureIntake::ask(Flow& flow, std::uint8_t from, std::uint16_t id, Nanosec
   auto* questions = std::get_if<Questions>(&flow.state);
   if (questions == nullptr) questions = &flow.state.emplace<Questions>();
   questions->dns = is_dns;
-  if (is_dns) each_loss(flow, from, [](LossCounts& sent) { ++sent.dns_queries; });
-  for (const Questions::Asked& asked : questions->asked) {
-    if (asked.time != 0 && asked.id == id) return;  // asked again: the first one counts
+  Questions::Asked* place = nullptr;
+  for (Questions::Asked& asked : questions->asked) {
+    if (asked.time == 0) {
+      place = &asked;
+    } else if (asked.id == id) {
+      return;  // asked again: the first one counts
+    }
+  }
+  if (place == nullptr) {
+    // Those that wait are a sample of all, as long as none of them makes way unanswered. Of echoes only the times count.
+    if (is_dns) return;
+    place = &questions->asked[questions->next];
+    questions->next = static_cast<std::uint8_t>((questions->next + 1) % questions->asked.size());
   }
   std::uint8_t known = 0;
   for (const std::uint8_t end : kEnds) known |= static_cast<std::uint8_t>((flow.vnic[end] != kNoVnic ? 1 : 0) << end);
-  questions->asked[questions->next] = {time, id, from, known};
-  questions->next = static_cast<std::uint8_t>((questions->next + 1) % questions->asked.size());
+  *place = {time, id, from, known};
+  if (is_dns) each_loss(flow, from, [](LossCounts& sent) { ++sent.dns_queries; });
 }
 
 // How long the question waited; negative: nobody asked it.

@@ -111,7 +111,8 @@ class CaptureIntake {
     std::uint64_t octets{0};
     std::uint32_t frames{0};
   };
-  // Questions that wait for their answers: DNS queries by their id, echo requests by their sequence.
+  // Questions that wait for their answers: DNS queries by their id, echo requests by their sequence. A DNS query that finds no place is not
+  // counted.
   struct Questions {
     struct Asked {
       Nanoseconds time{0};  // 0: nothing

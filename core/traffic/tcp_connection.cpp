@@ -29,18 +29,22 @@ std::uint32_t u32_at(Octets octets, std::size_t at) { return ByteReader(octets.s
 
 }  // namespace
 
-std::uint32_t TcpGaps::take() {
-  if (free_ != kNone) {
-    const std::uint32_t at = free_;
-    free_ = gaps_[at].next;
-    return at;
-  }
-  if (gaps_.size() >= most_) {
+std::uint32_t TcpGaps::take(const Gap& gap) {
+  if (gap.owner >= of_owner_.size()) of_owner_.resize(gap.owner + std::size_t{1});
+  if (of_owner_[gap.owner] >= most_ - all_) {
     ++refused_;
     return kNone;
   }
-  gaps_.push_back({});
-  return static_cast<std::uint32_t>(gaps_.size() - 1);
+  ++all_;
+  ++of_owner_[gap.owner];
+  if (free_ == kNone) {
+    gaps_.push_back(gap);
+    return static_cast<std::uint32_t>(gaps_.size() - 1);
+  }
+  const std::uint32_t at = free_;
+  free_ = gaps_[at].next;
+  gaps_[at] = gap;
+  return at;
 }
 
 struct TcpConnection::Options {
@@ -95,17 +99,20 @@ std::uint32_t TcpConnection::segments_of(std::uint32_t octets) const {
 void TcpConnection::take(const TcpSegment& segment, std::uint8_t from, TcpGaps& gaps, TcpEvents& events) {
   Step step{segment, read_options(segment), halves_[from], halves_[other(from)], gaps, events, from};
   if (step.has(kTcpRst)) {
-    if (opening_ && from != client_) {
+    if (opening() && from != client_) {
       events.kinds |= TcpEvents::kRefused;
-    } else if (!closed_) {
+    } else if (!closed_ && opening_ != Opening::kGivenUp) {
       events.kinds |= TcpEvents::kReset;
     }
-    opening_ = false;
+    opening_ = Opening::kNot;
     closed_ = true;
     return;
   }
   if (step.has(kTcpSyn)) open(step);
-  if (opening_ && from != client_) opening_ = false;  // it goes on, so somebody accepted it unseen
+  if (opening_ != Opening::kNot && from != client_) {  // it goes on, so somebody accepted it unseen
+    opening_ = Opening::kNot;
+    closed_ = false;
+  }
   if (client_ == kNobody) client_ = segment.tcp.src_port < segment.tcp.dst_port ? other(from) : from;
   if (step.options.timestamps) timestamps_ = true;
   if (step.has(kTcpAck)) acknowledge(step);
@@ -121,12 +128,15 @@ void TcpConnection::take(const TcpSegment& segment, std::uint8_t from, TcpGaps& 
 void TcpConnection::open(Step& step) {
   if (step.options.mss != 0) step.sender.mss = step.options.mss;
   if (step.has(kTcpAck)) {
-    if (opening_ && step.from != client_) step.events.kinds |= TcpEvents::kAccepted;
-    opening_ = false;
+    if (opening_ != Opening::kNot && step.from != client_) {
+      step.events.kinds |= TcpEvents::kAccepted;
+      closed_ = false;
+    }
+    opening_ = Opening::kNot;
     client_ = other(step.from);
     return;
   }
-  const bool again = opening_ && step.sender.seen && step.segment.tcp.seq + 1 == step.sender.next;
+  const bool again = opening_ != Opening::kNot && step.sender.seen && step.segment.tcp.seq + 1 == step.sender.next;
   if (!again) {
     release(step.gaps);
     const std::uint32_t counted[] = {halves_[0].segments, halves_[1].segments};
@@ -135,9 +145,10 @@ void TcpConnection::open(Step& step) {
     for (const std::size_t end : {0U, 1U}) halves_[end].segments = counted[end];
     step.sender.mss = mss;
     asked_ = 0;
-    closed_ = timestamps_ = false;
+    timestamps_ = false;
+    opening_ = Opening::kWaits;
   }
-  opening_ = true;
+  closed_ = false;
   client_ = step.from;
 }
 
@@ -189,6 +200,7 @@ void TcpConnection::advance_ack(Step& step, std::uint32_t ack) {
   Half& other = step.receiver;
   other.acked = ack;
   other.is_acked = true;
+  if (other.is_vague && distance(other.vague_end, ack) >= 0) other.is_vague = false;
   std::uint32_t unseen = 0;
   while (other.first_gap != TcpGaps::kNone && distance(step.gaps[other.first_gap].begin, ack) > 0) {
     TcpGaps::Gap& gap = step.gaps[other.first_gap];
@@ -231,6 +243,7 @@ void TcpConnection::send(Step& step, std::uint32_t length) {
       step.gaps.give_back(std::exchange(h.first_gap, next));
     }
     h.gap_count = 0;
+    h.is_vague = false;
     h.rtt_begun = 0;
     asked_ = 0;
   } else if (ahead > 0) {
@@ -271,20 +284,32 @@ void TcpConnection::send_again(Step& step, std::uint32_t begin, std::uint32_t en
   if (!h.rtt_timestamp || step.options.value == h.rtt_tsval) h.rtt_begun = 0;
   const std::uint32_t n = segments_of(end - begin);
   if (h.is_acked && distance(end, h.acked) >= 0) return step.events.count(TcpEvents::kSpurious, step.events.spurious, n);
+  if (h.is_vague && distance(begin, h.vague_end) > 0) return;
+  if (opening_ == Opening::kGivenUp && step.has(kTcpSyn)) return;
   if (h.again == 0 || distance(begin, h.again_begin) > 0) h.again_begin = begin;
   if (h.again == 0 || distance(h.again_end, end) > 0) h.again_end = end;
   h.again += n;
   h.again_at = step.segment.time;
 }
 
+// Where there is no room for it, that is remembered.
+std::uint32_t TcpConnection::take_gap(Step& step, TcpGaps::Gap gap) {
+  Half& h = step.sender;
+  gap.owner = step.segment.owner;
+  const std::uint32_t at = h.gap_count == kMostGaps ? TcpGaps::kNone : step.gaps.take(gap);
+  if (at != TcpGaps::kNone) {
+    ++h.gap_count;
+  } else if (!h.is_vague || distance(h.vague_end, gap.end) > 0) {
+    h.is_vague = true;
+    h.vague_end = gap.end;
+  }
+  return at;
+}
+
 void TcpConnection::add_gap(Step& step, std::uint32_t begin, std::uint32_t end) {
   Half& h = step.sender;
-  if (h.gap_count == kMostGaps) return;
-  const std::uint32_t at = step.gaps.take();
+  const std::uint32_t at = take_gap(step, {.begin = begin, .end = end, .tsval = step.options.value, .opened = step.segment.time});
   if (at == TcpGaps::kNone) return;
-  step.gaps[at] = {
-      .begin = begin, .end = end, .tsval = step.options.value, .next = TcpGaps::kNone, .opened = step.segment.time, .complained = 0};
-  ++h.gap_count;
   // Above all others: it begins where everything that was seen ends.
   if (h.first_gap == TcpGaps::kNone) {
     h.first_gap = at;
@@ -322,13 +347,10 @@ bool TcpConnection::fill_gap(Step& step, std::uint32_t begin, std::uint32_t end)
     filled += to - from;
     late = late || !overtaken(step, gap);
     const bool keeps_low = from != gap.begin, keeps_high = to != gap.end;
-    if (keeps_low && keeps_high && h.gap_count < kMostGaps) {
-      if (const std::uint32_t upper = step.gaps.take(); upper != TcpGaps::kNone) {
-        step.gaps[upper] = gap;
-        step.gaps[upper].begin = to;
-        step.gaps[at].next = upper;
-        ++h.gap_count;
-      }
+    if (keeps_low && keeps_high) {
+      TcpGaps::Gap above = gap;
+      above.begin = to;
+      if (const std::uint32_t upper = take_gap(step, above); upper != TcpGaps::kNone) step.gaps[at].next = upper;
     }
     if (keeps_low) {
       step.gaps[at].end = from;
@@ -360,7 +382,7 @@ bool TcpConnection::fill_gap(Step& step, std::uint32_t begin, std::uint32_t end)
 
 std::uint32_t TcpConnection::settle(std::uint8_t end, Nanoseconds now) {
   Half& h = halves_[end];
-  if (h.again == 0 || now - h.again_at < kSettled || (opening_ && end == client_)) return 0;
+  if (h.again == 0 || now - h.again_at < kSettled || (opening() && end == client_)) return 0;
   return std::exchange(h.again, 0);
 }
 

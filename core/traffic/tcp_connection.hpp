@@ -12,6 +12,8 @@
 //                seen before: lost after the tap
 //                not seen before, a gap: lost before the tap, unless it came too early for anybody to have missed it: reordered
 //   a gap that is acknowledged without being filled: the capture missed it.
+//   a gap that there was no room for: what is sent again below its end, and is not acknowledged, is called nothing, as it may be the first
+//                that was seen of it.
 //
 // What a tap cannot tell: segments that are lost before it while nothing follows them leave no gap, so their second copy is taken for the
 // first. A copy that the network made counts as one that the sender made, as spurious where the receiver reports it.
@@ -19,6 +21,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/types.hpp"
@@ -58,26 +61,31 @@ struct TcpEvents {
 // What a connection is told of one segment. Lengths are those on the wire.
 struct TcpSegment {
   const Tcp& tcp;
-  std::uint32_t payload;  // octets
-  Octets snapshot;        // where the options lie
-  Nanoseconds time;       // not 0
+  std::uint32_t payload;   // octets
+  Octets snapshot;         // where the options lie
+  Nanoseconds time;        // not 0
+  std::uint32_t owner{0};  // whose gaps it opens: a small number
 };
 
-// Ranges that the tap has not seen, of all connections: they are rare, so they stand apart, and there is a bound on them.
+// Ranges that the tap has not seen, of all connections: they are rare, so they stand apart, and there is a bound on them. Nobody has more
+// than are free, so that one sender of holes leaves room for the others.
 class TcpGaps {
  public:
   static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
   struct Gap {
     std::uint32_t begin, end;
-    std::uint32_t tsval;  // of the segment that opened it
-    std::uint32_t next;   // the one above it, of the same sender
+    std::uint32_t tsval;        // of the segment that opened it
+    std::uint32_t next{kNone};  // the one above it, of the same sender
+    std::uint32_t owner{0};
     Nanoseconds opened;
-    Nanoseconds complained;  // when the receiver was first seen to miss it; 0: never
+    Nanoseconds complained{0};  // when the receiver was first seen to miss it; 0: never
   };
   explicit TcpGaps(std::uint32_t most) : most_(most) {}
 
-  std::uint32_t take();  // kNone: there are no more
+  std::uint32_t take(const Gap& gap);  // kNone: there are no more for its owner
   void give_back(std::uint32_t at) {
+    --all_;
+    --of_owner_[gaps_[at].owner];
     gaps_[at].next = free_;
     free_ = at;
   }
@@ -86,7 +94,8 @@ class TcpGaps {
 
  private:
   std::vector<Gap> gaps_;
-  std::uint32_t most_, free_{kNone};
+  std::vector<std::uint32_t> of_owner_;
+  std::uint32_t most_, all_{0}, free_{kNone};
   std::uint64_t refused_{0};
 };
 
@@ -105,17 +114,17 @@ class TcpConnection {
   static constexpr std::uint8_t other(std::uint8_t end) { return end == 0 ? 1 : 0; }
   std::uint8_t client() const { return client_; }
   bool closed() const { return closed_; }
-  // A SYN that nothing has answered yet.
-  bool opening() const { return opening_; }
-  // Nobody will.
+  // A SYN that nothing has answered yet, and may still.
+  bool opening() const { return opening_ == Opening::kWaits; }
+  // Nobody will. The same SYN sent again opens no other connection; it may be accepted after all.
   void give_up() {
-    if (opening_) halves_[client_].again = 0;
-    opening_ = false;
-    closed_ = true;
+    if (!opening()) return;
+    opening_ = Opening::kGivenUp;
+    closed_ = std::exchange(halves_[client_].again, 0) == 0;  // who has sent it again goes on
   }
   // Somebody on the way, or this end's peer, says that the SYN of this sequence number will not arrive. False: there is none that waits.
   bool refuse(std::uint8_t from, std::uint32_t seq) {
-    if (!opening_ || from != client_ || halves_[from].next != seq + 1) return false;
+    if (!opening() || from != client_ || halves_[from].next != seq + 1) return false;
     give_up();
     return true;
   }
@@ -131,7 +140,9 @@ class TcpConnection {
     bool seen{false}, is_acked{false}, window_known{false}, finished{false};
     bool rtt_timestamp{false}, rtt_handshake{false};
     std::uint8_t gap_count{0};
+    bool is_vague{false};  // there was no room for a gap: below `vague_end` nobody knows what was seen
     std::uint32_t rtt_end{0}, rtt_tsval{0};
+    std::uint32_t vague_end{0};
     Nanoseconds rtt_begun{0};       // 0: nothing is measured
     std::uint32_t least_rtt_us{0};  // of the side of this half's sender; 0: not known
     std::uint32_t segments{0};
@@ -153,6 +164,7 @@ class TcpConnection {
   void begin_round_trip(Step& step, std::uint32_t end);
   void turn(Step& step);
   static void add_gap(Step& step, std::uint32_t begin, std::uint32_t end);
+  static std::uint32_t take_gap(Step& step, TcpGaps::Gap gap);
   bool fill_gap(Step& step, std::uint32_t begin, std::uint32_t end);
   static bool overtaken(const Step& step, const TcpGaps::Gap& gap);
   std::uint32_t segments_of(std::uint32_t octets) const;
@@ -160,7 +172,8 @@ class TcpConnection {
   std::array<Half, 2> halves_;
   Nanoseconds asked_{0};  // when the last octet of a request passed; 0: nobody waits for a response
   std::uint8_t client_{kNobody};
-  bool opening_{false}, closed_{false}, timestamps_{false};
+  enum class Opening : std::uint8_t { kNot, kWaits, kGivenUp } opening_{Opening::kNot};
+  bool closed_{false}, timestamps_{false};
 };
 
 }  // namespace vmtraffic

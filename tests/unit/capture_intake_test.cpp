@@ -460,5 +460,67 @@ TEST_F(CaptureIntakeTest, RubbishIsCountedAndForgiven) {
   EXPECT_EQ(flows().vnics[0].tx.total_packets + flows().vnics[0].rx.total_packets, 20'001);
 }
 
+// Holes cost their sender, and not the others what they lost.
+TEST_F(CaptureIntakeTest, AGuestOfHolesLeavesOthersTheirs) {
+  CaptureIntakeOptions options;
+  options.gaps = 64;
+  begin(options);
+  for (std::uint32_t i = 0; i < 100; ++i) sent(tcp(kA, kFar, 40000 + i / 10, 443, 2000 * (i % 10), 0, kTcpAck, 1000));
+  EXPECT_GT(counters()["gaps_refused"], 0U);
+  const auto b_sends = [&](std::uint32_t seq) {
+    pass(ethernet(0x0800, tcp(kB, kFar, 41000, 443, seq, 0, kTcpAck, 1000), kMacOfB, kRouter), kTapB, Heading::kIn);
+  };
+  for (const std::uint32_t seq : {0U, 2000U}) b_sends(seq);
+  now_ += 300 * kMs;
+  b_sends(1000);
+  tick();
+  EXPECT_EQ(performance().losses[1].tx, (LossCounts{.segments = 3, .lost_before = 1}));
+}
+
+// A client that asks a dead server from one port: what finds a place among those that wait is a sample of all.
+TEST_F(CaptureIntakeTest, NoDnsQueryMakesWayUnanswered) {
+  const auto query = [](std::uint32_t id) { return udp(kA, kFar, 5000, 53, Bytes().u16(id).u16(0x0100).fill(8)); };
+  std::uint32_t id = 0;
+  for (int period = 0; period < 3; ++period) {
+    for (int i = 0; i < 1000; ++i) sent(query(++id));
+    sent(query(id - 999));  // repeated
+    tick();
+  }
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.dns_queries = 12, .dns_unanswered = 12}));
+  for (int i = 0; i < 100; ++i) {
+    sent(query(++id));
+    received(udp(kFar, kA, 53, 5000, Bytes().u16(id).u16(0x8180).fill(8)));
+  }
+  tick();
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.dns_queries = 112, .dns_unanswered = 12}));
+}
+
+// Nobody counts unanswered echoes: an old one keeps no place from one that may be measured.
+TEST_F(CaptureIntakeTest, AnEchoThatWaitsMakesWay) {
+  const auto echo = [](std::uint32_t src, std::uint32_t dst, std::uint32_t type, std::uint32_t sequence) {
+    return ipv4(1, wire_test::echo(type, 77, sequence, Bytes().fill(8)), {.src = src, .dst = dst});
+  };
+  for (std::uint32_t sequence = 0; sequence < 20; ++sequence) sent(echo(kA, kFar, 8, sequence));
+  now_ += 2 * kMs;
+  received(echo(kFar, kA, 0, 19));
+  tick();
+  EXPECT_EQ(latencies(0), (std::map<std::string, std::pair<std::uint64_t, double>>{{"network_echo", {1, 2000}}}));
+}
+
+// Linux sends it again after 1, 3, 7, 15, 31 and 63 s.
+TEST_F(CaptureIntakeTest, ADeadConnectIsOneUnansweredConnection) {
+  const Nanoseconds begin = now_;
+  Nanoseconds ticked = now_;
+  for (const int second : {0, 1, 3, 7, 15, 31, 63, 127}) {
+    for (; ticked < begin + second * kSecond; ticked += kSecond) intake_->tick(ticked, {});
+    now_ = ticked;
+    if (second < 127) sent(tcp(kA, kFar, 40000, 81, 0, 0, kTcpSyn));
+  }
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.unanswered = 1}));
+  sent(tcp(kA, kFar, 40000, 81, 5000, 0, kTcpSyn));
+  tick();
+  EXPECT_EQ(performance().losses[0].tx, (LossCounts{.unanswered = 2})) << "another connect from the same port";
+}
+
 }  // namespace
 }  // namespace vmtraffic::flow_test

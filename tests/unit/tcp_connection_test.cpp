@@ -88,7 +88,7 @@ class TcpConnectionTest : public testing::Test {
   std::uint32_t lost_after(std::uint8_t end, Nanoseconds when) { return connection_.settle(end, kBegin + when); }
 
   static constexpr Nanoseconds kBegin = 1'700'000'000 * kSecond;
-  TcpGaps gaps_{64};
+  TcpGaps gaps_{128};  // half of them for one owner
   TcpConnection connection_;
 };
 
@@ -267,8 +267,8 @@ TEST_F(TcpConnectionTest, GapsAreGivenBack) {
   for (std::uint32_t i = 0; i < 200; ++i) at((20 + i) * kMs, kServer, {.seq = 1 + i * 2000, .length = 1000, .ack = 1});
   EXPECT_EQ(gaps_.refused(), 0U);  // one sender has its own bound
   connection_.release(gaps_);
-  for (std::uint32_t i = 0; i < 64; ++i) EXPECT_NE(gaps_.take(), TcpGaps::kNone);
-  EXPECT_EQ(gaps_.take(), TcpGaps::kNone);
+  for (std::uint32_t i = 0; i < 64; ++i) EXPECT_NE(gaps_.take({}), TcpGaps::kNone);
+  EXPECT_EQ(gaps_.take({}), TcpGaps::kNone);
   EXPECT_EQ(gaps_.refused(), 1U);
 }
 
@@ -282,6 +282,70 @@ TEST_F(TcpConnectionTest, AGapFilledInItsMiddle) {
   EXPECT_EQ(at(42 * kMs, kServer, {.seq = 3001, .length = 1000, .ack = 1}), (Told{.lost_before = 1}));
   at(43 * kMs, kServer, {.seq = 3001, .length = 1000, .ack = 1});
   EXPECT_EQ(lost_after(kServer, 9000 * kMs), 1U) << "now it was seen";
+}
+
+TEST_F(TcpConnectionTest, NobodyHasMoreGapsThanAreFree) {
+  TcpGaps gaps(8);
+  const auto taken = [&](std::uint32_t owner) {
+    std::vector<std::uint32_t> out;
+    for (std::uint32_t at = gaps.take({.owner = owner}); at != TcpGaps::kNone; at = gaps.take({.owner = owner})) out.push_back(at);
+    return out;
+  };
+  const std::vector<std::uint32_t> first = taken(5);
+  EXPECT_EQ(first.size(), 4U);
+  EXPECT_EQ(taken(0).size(), 2U);
+  EXPECT_EQ(taken(1).size(), 1U);
+  for (const std::uint32_t at : first) gaps.give_back(at);
+  EXPECT_EQ(taken(1).size(), 2U) << "3 of 8, and 3 are free";
+}
+
+TEST_F(TcpConnectionTest, WithoutRoomForAGapNothingIsClaimed) {
+  shake_hands();
+  while (gaps_.take({}) != TcpGaps::kNone) {
+  }
+  at(20 * kMs, kServer, {.seq = 1, .length = 1000, .ack = 1});
+  at(21 * kMs, kServer, {.seq = 2001, .length = 1000, .ack = 1});
+  EXPECT_EQ(at(400 * kMs, kServer, {.seq = 1001, .length = 1000, .ack = 1}), Told{});
+  EXPECT_EQ(lost_after(kServer, 9000 * kMs), 0U) << "the tap never saw it";
+  at(9001 * kMs, kClient, {.seq = 1, .ack = 2001});
+  EXPECT_EQ(at(9002 * kMs, kServer, {.seq = 1001, .length = 1000, .ack = 1}), (Told{.spurious = 1})) << "it has arrived, that is known";
+  for (const Nanoseconds when : {9100 * kMs, 9400 * kMs}) at(when, kServer, {.seq = 3001, .length = 1000, .ack = 1});
+  EXPECT_EQ(lost_after(kServer, 19'000 * kMs), 1U) << "nothing was missing of it";
+}
+
+TEST_F(TcpConnectionTest, BeyondOneSendersBoundNothingIsClaimed) {
+  shake_hands();
+  for (std::uint32_t i = 0; i < 66; ++i) at(20 * kMs, kServer, {.seq = 1 + i * 2000, .length = 1000, .ack = 1});
+  EXPECT_EQ(at(400 * kMs, kServer, {.seq = 1001, .length = 1000, .ack = 1}), (Told{.lost_before = 1})) << "of the first it is known";
+  EXPECT_EQ(at(400 * kMs, kServer, {.seq = 64 * 2000 + 1001, .length = 1000, .ack = 1}), Told{});
+  EXPECT_EQ(lost_after(kServer, 9000 * kMs), 0U);
+}
+
+TEST_F(TcpConnectionTest, ASynThatWasGivenUpOpensNoOtherConnection) {
+  at(0, kClient, {.seq = 0, .flags = kTcpSyn});
+  connection_.give_up();
+  EXPECT_TRUE(connection_.closed());
+  for (const Nanoseconds when : {7000 * kMs, 15'000 * kMs}) {
+    EXPECT_EQ(at(when, kClient, {.seq = 0, .flags = kTcpSyn}), Told{});
+    EXPECT_FALSE(connection_.opening());
+    EXPECT_FALSE(connection_.closed()) << "it is not the first to be forgotten";
+    EXPECT_FALSE(connection_.unsettled()) << "nor is it lost";
+  }
+  EXPECT_FALSE(connection_.refuse(kClient, kFirst[kClient])) << "it is counted already";
+  EXPECT_EQ(at(15'001 * kMs, kServer, {.seq = 0, .ack = 1, .flags = kTcpRst | kTcpAck}), Told{}) << "so it is by a reset";
+  EXPECT_EQ(at(16'000 * kMs, kClient, {.seq = 5000, .flags = kTcpSyn}), Told{});
+  EXPECT_TRUE(connection_.opening()) << "another one, from the same port";
+}
+
+TEST_F(TcpConnectionTest, ASynThatWasGivenUpMayBeAccepted) {
+  at(0, kClient, {.seq = 0, .flags = kTcpSyn});
+  connection_.give_up();
+  at(7000 * kMs, kClient, {.seq = 0, .flags = kTcpSyn});
+  EXPECT_EQ(at(7010 * kMs, kServer, {.seq = 0, .ack = 1, .flags = kTcpSyn | kTcpAck}), (Told{.others = TcpEvents::kAccepted}))
+      << "of which copy nobody knows";
+  EXPECT_FALSE(connection_.closed());
+  EXPECT_EQ(at(7012 * kMs, kClient, {.seq = 1, .ack = 1}), (Told{.rtt = 2 * kMs, .others = TcpEvents::kHandshake}));
+  EXPECT_EQ(at(7020 * kMs, kServer, {.seq = 1, .ack = 1, .flags = kTcpRst}), (Told{.others = TcpEvents::kReset}));
 }
 
 }  // namespace
