@@ -157,7 +157,9 @@ void TcpConnection::open(Step& step) {
 void TcpConnection::acknowledge(Step& step) {
   Half& other = step.receiver;
   const Tcp& tcp = step.segment.tcp;
-  if (step.options.duplicate && other.again > 0 && distance(other.again_begin, step.options.block.left) >= 0 &&
+  const bool known =
+      distance(other.spurious_begin, step.options.block.left) >= 0 && distance(step.options.block.right, other.spurious_end) >= 0;
+  if (step.options.duplicate && other.again > 0 && !known && distance(other.again_begin, step.options.block.left) >= 0 &&
       distance(step.options.block.right, other.again_end) >= 0) {
     const std::uint32_t n = std::min(other.again, segments_of(step.options.block.right - step.options.block.left));
     other.again -= n;
@@ -283,7 +285,11 @@ void TcpConnection::send_again(Step& step, std::uint32_t begin, std::uint32_t en
   // Two copies with one timestamp, or without any: whose the acknowledgement is cannot be told.
   if (!h.rtt_timestamp || step.options.value == h.rtt_tsval) h.rtt_begun = 0;
   const std::uint32_t n = segments_of(end - begin);
-  if (h.is_acked && distance(end, h.acked) >= 0) return step.events.count(TcpEvents::kSpurious, step.events.spurious, n);
+  if (h.is_acked && distance(end, h.acked) >= 0) {
+    if (h.spurious_end != begin) h.spurious_begin = begin;
+    h.spurious_end = end;
+    return step.events.count(TcpEvents::kSpurious, step.events.spurious, n);
+  }
   if (h.is_vague && distance(begin, h.vague_end) > 0) return;
   if (opening_ == Opening::kGivenUp && step.has(kTcpSyn)) return;
   if (h.again == 0 || distance(begin, h.again_begin) > 0) h.again_begin = begin;
@@ -326,7 +332,7 @@ bool TcpConnection::overtaken(const Step& step, const TcpGaps::Gap& gap) {
   const Nanoseconds now = step.segment.time;
   if (step.options.timestamps && step.options.value != gap.tsval) return distance(step.options.value, gap.tsval) > 0;
   if (gap.complained == 0) return now - gap.opened < kUntold;
-  const Nanoseconds way = step.sender.least_rtt_us == 0 ? kReordering : step.sender.least_rtt_us * kMicrosecond * 9 / 10;
+  const Nanoseconds way = step.sender.least_rtt_us == 0 ? kReordering : step.sender.least_rtt_us * kMicrosecond / 2;  // it varies
   return now - gap.complained < way;
 }
 

@@ -148,6 +148,7 @@ class TcpConnection {
     std::uint32_t segments{0};
     std::uint32_t again{0};  // segments sent again and not settled, within these
     std::uint32_t again_begin{0}, again_end{0};
+    std::uint32_t spurious_begin{0}, spurious_end{0};  // the last that were known for such at once: their report settles nothing
     std::uint32_t first_gap{TcpGaps::kNone};
     Nanoseconds again_at{0};
   };

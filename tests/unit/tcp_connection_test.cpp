@@ -110,6 +110,22 @@ TEST_F(TcpConnectionTest, ARequestAndItsResponse) {
   EXPECT_EQ(connection_.segments(kServer), 2U);
 }
 
+TEST_F(TcpConnectionTest, ADuplicateThatIsCountedAlreadySettlesNothingElse) {
+  shake_hands();
+  for (std::uint32_t i = 0; i < 4; ++i) at(20 * kMs, kServer, {.seq = 1 + 1460 * i, .length = 1460, .ack = 1});
+  at(22 * kMs, kClient, {.seq = 1, .ack = 1, .sack = {{1461, 5841}}});
+  EXPECT_EQ(at(40 * kMs, kServer, {.seq = 1, .length = 1460, .ack = 1}), Told{});
+  at(42 * kMs, kClient, {.seq = 1, .ack = 5841});
+  at(43 * kMs, kServer, {.seq = 5841, .length = 1460, .ack = 1});
+  at(43 * kMs, kServer, {.seq = 7301, .length = 1460, .ack = 1});
+  at(45 * kMs, kClient, {.seq = 1, .ack = 5841, .sack = {{7301, 8761}}});
+  EXPECT_EQ(at(60 * kMs, kServer, {.seq = 5841, .length = 1460, .ack = 1}), Told{});  // two segments, from 1 to 7301
+  EXPECT_EQ(at(61 * kMs, kServer, {.seq = 1461, .length = 1460, .ack = 1}), (Told{.spurious = 1}));
+  at(62 * kMs, kClient, {.seq = 1, .ack = 8761});
+  EXPECT_EQ(at(63 * kMs, kClient, {.seq = 1, .ack = 8761, .sack = {{1461, 2921}}}), Told{}) << "it is counted already";
+  EXPECT_EQ(lost_after(kServer, 2000 * kMs), 2U);
+}
+
 TEST_F(TcpConnectionTest, APureAcknowledgementBeginsNoMeasurement) {
   shake_hands(true);
   EXPECT_EQ(at(20 * kMs, kClient, {.seq = 1, .ack = 1, .ts = {{120, 500}}}), Told{});
