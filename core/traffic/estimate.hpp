@@ -20,8 +20,8 @@ struct Seen {
       double octets{0}, packets{0};
     };
     double kept{1};  // the probability with which it is there
-    Sums before;     // what was added of it so far, as long as not all flows were kept
-    Sums recent;     // of that, in the period that runs and the one before
+    Sums before{};   // what was added of it so far, as long as not all flows were kept
+    Sums recent{};   // of that, in the period that runs and the one before
   };
   const Flow* flow{nullptr};
 };
