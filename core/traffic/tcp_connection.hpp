@@ -73,11 +73,11 @@ class TcpGaps {
  public:
   static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
   struct Gap {
-    std::uint32_t begin, end;
-    std::uint32_t tsval;        // of the segment that opened it
+    std::uint32_t begin{0}, end{0};
+    std::uint32_t tsval{0};     // of the segment that opened it
     std::uint32_t next{kNone};  // the one above it, of the same sender
     std::uint32_t owner{0};
-    Nanoseconds opened;
+    Nanoseconds opened{0};
     Nanoseconds complained{0};  // when the receiver was first seen to miss it; 0: never
   };
   explicit TcpGaps(std::uint32_t most) : most_(most) {}
