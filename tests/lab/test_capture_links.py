@@ -22,7 +22,8 @@ def reached(line: Line, vm, address: str) -> None:
     """Pings until the probe tells how long that took."""
     def is_told() -> bool:
         vm.ping(address, count=1)
-        return "network_echo" in latencies(line, vm)
+        known = any(row["mac"] == vm.nics[0].mac for row in snapshot(line)["vnics"])  # a vNIC that was plugged is at the next tick
+        return known and "network_echo" in latencies(line, vm)
     wait_for(is_told, 20, "an echo to be captured", line.collector.log, interval=0.5)
 
 
