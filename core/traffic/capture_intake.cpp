@@ -556,7 +556,9 @@ void CaptureIntake::count_out(const FlowKey& key, Flow& flow, Nanoseconds now) {
       frame.arp = Arp{};
     }
     Flow::Told& told = flow.told[from];
-    const auto recent = [&](std::size_t what) { return double{told.previous[what]} + double{told.current[what]}; };
+    const auto recent = [&](std::size_t what) {
+      return static_cast<double>(told.previous[what]) + static_cast<double>(told.current[what]);
+    };
     const Seen::Flow seen{.kept = share, .before = told.all, .recent = {.octets = recent(0), .packets = recent(1)}};
     SampledPacket sampled{.packet = &packet,
                           .octets = static_cast<double>(counted.octets),
