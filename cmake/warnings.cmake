@@ -11,3 +11,8 @@ if(VMTRAFFIC_SANITIZE)
   add_compile_options(-fsanitize=${VMTRAFFIC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${VMTRAFFIC_SANITIZE})
 endif()
+
+# fmt: built into what is installed, since each shared library costs the checks start-up time; linked in debug builds, since compiling it into
+# every source costs them half of their build's time.
+add_library(vmtraffic_fmt INTERFACE)
+target_link_libraries(vmtraffic_fmt INTERFACE $<IF:$<CONFIG:Debug>,fmt::fmt,fmt::fmt-header-only>)

@@ -254,7 +254,9 @@ VnicRow Snapshot::vnic(std::size_t index) const {
       std::span(impl_->addresses).subspan(impl_->first_address[index], impl_->first_address[index + 1] - impl_->first_address[index]);
   if (impl_->numbers == nullptr || index >= size_of(impl_->numbers->totals())) return row;
   const fbs::VnicTotals* t = impl_->numbers->totals()->Get(static_cast<flatbuffers::uoffset_t>(index));
-  const auto total = [&](Metric m) { return (unsigned{t->present()} >> m & 1u) != 0 ? std::optional(t->total()->Get(m)) : std::nullopt; };
+  const auto total = [&](Metric m) {
+    return (unsigned{t->present()} >> m & 1u) != 0 ? std::optional(t->total()->Get(static_cast<unsigned>(m))) : std::nullopt;
+  };
   row.rx = {total(kRxOctets), total(kRxPackets), total(kRxErrors), total(kRxDrops)};
   row.tx = {total(kTxOctets), total(kTxPackets), total(kTxErrors), total(kTxDrops)};
   if (t->if_index() != 0 && t->present() != 0) row.if_index = t->if_index();
@@ -273,7 +275,7 @@ WindowRates Snapshot::rates(std::size_t vnic_index, Window window) const {
   if (vnic_index >= size_of(rows)) return out;
   const fbs::VnicRates* r = rows->Get(static_cast<flatbuffers::uoffset_t>(vnic_index));
   const auto rate = [&](const flatbuffers::Array<float, 8>* values, Metric m) {
-    return (r->present() >> m & 1u) != 0 ? std::optional(static_cast<double>(values->Get(m))) : std::nullopt;
+    return (r->present() >> m & 1u) != 0 ? std::optional(static_cast<double>(values->Get(static_cast<unsigned>(m)))) : std::nullopt;
   };
   out.covered_s = static_cast<double>(r->covered_s());
   out.rx = {rate(r->mean(), kRxOctets), rate(r->mean(), kRxPackets), rate(r->mean(), kRxErrors), rate(r->mean(), kRxDrops)};

@@ -196,8 +196,8 @@ std::vector<Quantity> quantities(const std::vector<VnicFlowSums>& rows) {
   std::vector<Quantity> out;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto add = [&](std::string_view way, const FlowSums& s) {
-      out.push_back({fmt::format("{}_{}_packets", i, way), s.total_packets, s.total_packets_error, s.total_samples});
-      out.push_back({fmt::format("{}_{}_octets", i, way), s.total_octets, s.total_octets_error, s.total_samples});
+      out.push_back({fmt::format("{}_{}_packets", i, way), s.total_packets, static_cast<double>(s.total_packets_error), s.total_samples});
+      out.push_back({fmt::format("{}_{}_octets", i, way), s.total_octets, static_cast<double>(s.total_octets_error), s.total_samples});
     };
     add("rx", rows[i].rx);
     add("tx", rows[i].tx);

@@ -115,7 +115,7 @@ TEST(CaptureFilter, OptionsThatMakeNoSenseAreRefused) {
   const auto empty = build_capture_filter({.snapshot_length = 0});
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error(), (Error{ErrorCode::kInvalid, "a snapshot length of 0 octets captures nothing: 192 holds the headers"}));
-  const auto share = build_capture_filter({.kept_flows = 65'537});
+  const auto share = build_capture_filter({.kept_flows = {.data = 65'537}});
   ASSERT_FALSE(share);
   EXPECT_EQ(share.error(), (Error{ErrorCode::kInvalid, "65537 of 65536 flows cannot be kept"}));
   const auto computed = build_capture_filter({.expression = {{BPF_RET | BPF_A, 0, 0, 0}}});

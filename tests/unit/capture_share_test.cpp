@@ -19,7 +19,6 @@ namespace {
 using wire_test::Bytes;
 
 constexpr std::uint32_t kTap = 11, kKey = 7, kKept = 8192;  // an eighth of all flows
-constexpr double kShare = static_cast<double>(kKept) / kAllFlows;
 
 class CaptureShareTest : public testing::Test {
  protected:

@@ -59,10 +59,10 @@ Lines of_kind(const SnapshotContent& content, const Mapping& mapping, const std:
 
 const Lines kAllOfWeb{"if_octets sampled 20000000 200000000",
                       "if_packets sampled 100000 200000",
-                      fmt::format("gauge coverage_rx {}", double{0.98F}),
+                      fmt::format("gauge coverage_rx {}", static_cast<double>(0.98F)),
                       "gauge error_rx 0.25",
                       "derive samples_rx 1000",
-                      fmt::format("gauge coverage_tx {}", double{1.01F}),
+                      fmt::format("gauge coverage_tx {}", static_cast<double>(1.01F)),
                       "gauge error_tx 0.25",
                       "derive samples_tx 2000",
                       "latency rtt 0.0015",

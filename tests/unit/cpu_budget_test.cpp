@@ -124,11 +124,11 @@ TEST_F(Budget, MeetsAFloodWithinTheBarAndStaysThere) {
     begin();
     is_control_ = is_control;
     run(5, [](double, double kept) { return 0.02 * kept; });
-    run(60, [&](double, double kept) { return cores * kept; });
+    run(60, [cores = cores](double, double kept) { return cores * kept; });
     EXPECT_LE(worst_ten_seconds(), 0.12) << cores;
     EXPECT_GE(used_lately(10), 0.06) << cores;
     changes_ = 0;
-    run(60, [&](double, double kept) { return cores * kept; });
+    run(60, [cores = cores](double, double kept) { return cores * kept; });
     EXPECT_LE(changes_, 12) << cores;
     EXPECT_LE(used_lately(60), 0.105) << cores;
   }

@@ -110,7 +110,7 @@ TEST_F(ReplayTest, EveryFormOfARecordingSaysTheSame) {
   };
   for (const auto& [name, form] : forms) {
     const auto other = replay(file(recording(form)));
-    ASSERT_TRUE(other.ok()) << name << other.error();
+    ASSERT_TRUE(other.ok()) << name << other.error().text;
     EXPECT_TRUE(other->snapshot == whole->snapshot) << name;
   }
   EXPECT_TRUE(replay(kRecording, std::nullopt)->snapshot == whole->snapshot) << "any port";
