@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/dpi/ndpi_library.hpp"
+#include "core/fair_places.hpp"
 #include "core/wire/packet.hpp"
 
 namespace vmtraffic {
@@ -24,21 +25,15 @@ constexpr std::uint8_t kHostIdentity = 139, kShim6 = 140;  // IPv6 extension hea
 
 }  // namespace
 
-// Flows that are in detection.
-struct InDetection {
-  std::size_t all{0};
-  std::vector<std::size_t> of_owner;
-};
-
 struct ApplicationDetector::State {
-  ApplicationOptions options;
+  const ApplicationOptions options;
   ndpi_detection_module_struct* module{nullptr};
-  InDetection in_detection;
+  FairPlaces in_detection{options.flows};
   ApplicationCounters counters;
 
   std::array<std::byte, kMaxPacket + kBeyond> buffer;  // all of it kFilling between two packets
 
-  State() { buffer.fill(kFilling); }
+  explicit State(const ApplicationOptions& o) : options(o) { buffer.fill(kFilling); }
   ~State() {
     if (module != nullptr) ndpi().ndpi_exit_detection_module(module);
   }
@@ -56,7 +51,7 @@ struct FlowInDetection {
   std::size_t first_size{0};
   // Of all its packets, as the IP header states it: what nDPI keeps of TCP it would read as what it keeps of UDP, and free it so.
   std::uint8_t version{0}, protocol{0};
-  InDetection* in_detection{nullptr};  // its detector's
+  FairPlaces* in_detection{nullptr};  // its detector's
   std::uint32_t owner{0};
   unsigned packets{0};
   bool filled{false};  // a packet was cut
@@ -64,8 +59,7 @@ struct FlowInDetection {
 
 void ForgetFlow::operator()(FlowInDetection* flow) const noexcept {
   ndpi().ndpi_free_flow_data(&flow->flow);
-  --flow->in_detection->all;
-  --flow->in_detection->of_owner[flow->owner];
+  flow->in_detection->give_back(flow->owner);
   explicit_bzero(&flow->flow, sizeof flow->flow);
   explicit_bzero(flow->first.data(), flow->first_size);
   delete flow;
@@ -201,7 +195,7 @@ Application ApplicationDetector::State::guess(FlowInDetection& flow, Octets pack
 
 ApplicationDetector::ApplicationDetector(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-ApplicationDetector::~ApplicationDetector() { assert(state_->in_detection.all == 0); }
+ApplicationDetector::~ApplicationDetector() { assert(state_->in_detection.taken() == 0); }
 
 Result<std::unique_ptr<ApplicationDetector>> ApplicationDetector::make(const ApplicationOptions& options) {
   if (options.packets_per_flow < 1 || options.packets_per_flow > NDPI_MAX_NUM_PKTS_PER_FLOW_TO_DISSECT) {
@@ -212,8 +206,7 @@ Result<std::unique_ptr<ApplicationDetector>> ApplicationDetector::make(const App
   // Its initialization is not made for two threads at a time.
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  auto state = std::make_unique<State>();
-  state->options = options;
+  auto state = std::make_unique<State>(options);
   // Without the list of Tor's nodes of the day of its release.
   state->module = ndpi().ndpi_init_detection_module(ndpi_dont_load_tor_hosts);
   if (state->module == nullptr) return Error{ErrorCode::kUnavailable, "nDPI could not make its tables: is there memory left?"};
@@ -233,9 +226,7 @@ DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet,
     return {.detection = Detection::kUnusable};
   }
   if (flow == nullptr) {
-    std::vector<std::size_t>& of_owner = s.in_detection.of_owner;
-    if (owner >= of_owner.size()) of_owner.resize(owner + std::size_t{1});
-    if (s.in_detection.all >= s.options.flows || of_owner[owner] >= s.options.flows - s.in_detection.all) {
+    if (!s.in_detection.take(owner)) {
       ++s.counters.refused;
       return {.detection = Detection::kFull};
     }
@@ -246,8 +237,6 @@ DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet,
     flow->owner = owner;
     flow->first_size = std::min(extract->octets.size(), flow->first.size());
     std::memcpy(flow->first.data(), extract->octets.data(), flow->first_size);
-    ++s.in_detection.all;
-    ++of_owner[owner];
     ++s.counters.flows;
   }
   assert(flow->in_detection == &s.in_detection);
@@ -290,7 +279,7 @@ Application ApplicationDetector::give_up(ApplicationFlow& flow) {
   return application;
 }
 
-std::size_t ApplicationDetector::in_detection() const { return state_->in_detection.all; }
+std::size_t ApplicationDetector::in_detection() const { return state_->in_detection.taken(); }
 const ApplicationCounters& ApplicationDetector::counters() const { return state_->counters; }
 
 }  // namespace vmtraffic

@@ -30,13 +30,10 @@ std::uint32_t u32_at(Octets octets, std::size_t at) { return ByteReader(octets.s
 }  // namespace
 
 std::uint32_t TcpGaps::take(const Gap& gap) {
-  if (gap.owner >= of_owner_.size()) of_owner_.resize(gap.owner + std::size_t{1});
-  if (of_owner_[gap.owner] >= most_ - all_) {
+  if (!places_.take(gap.owner)) {
     ++refused_;
     return kNone;
   }
-  ++all_;
-  ++of_owner_[gap.owner];
   if (free_ == kNone) {
     gaps_.push_back(gap);
     return static_cast<std::uint32_t>(gaps_.size() - 1);

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/fair_places.hpp"
 #include "core/types.hpp"
 #include "core/wire/packet.hpp"
 
@@ -67,8 +68,8 @@ struct TcpSegment {
   std::uint32_t owner{0};  // whose gaps it opens: a small number
 };
 
-// Ranges that the tap has not seen, of all connections: they are rare, so they stand apart, and there is a bound on them. Nobody has more
-// than are free, so that one sender of holes leaves room for the others.
+// Ranges that the tap has not seen, of all connections: they are rare, so they stand apart, and there is a bound on them, and one sender
+// of holes leaves room for the others.
 class TcpGaps {
  public:
   static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
@@ -80,12 +81,11 @@ class TcpGaps {
     Nanoseconds opened{0};
     Nanoseconds complained{0};  // when the receiver was first seen to miss it; 0: never
   };
-  explicit TcpGaps(std::uint32_t most) : most_(most) {}
+  explicit TcpGaps(std::uint32_t most) : places_(most) {}
 
   std::uint32_t take(const Gap& gap);  // kNone: there are no more for its owner
   void give_back(std::uint32_t at) {
-    --all_;
-    --of_owner_[gaps_[at].owner];
+    places_.give_back(gaps_[at].owner);
     gaps_[at].next = free_;
     free_ = at;
   }
@@ -94,8 +94,8 @@ class TcpGaps {
 
  private:
   std::vector<Gap> gaps_;
-  std::vector<std::uint32_t> of_owner_;
-  std::uint32_t most_, all_{0}, free_{kNone};
+  FairPlaces places_;
+  std::uint32_t free_{kNone};
   std::uint64_t refused_{0};
 };
 
