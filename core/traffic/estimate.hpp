@@ -26,16 +26,26 @@ struct Seen {
   const Flow* flow{nullptr};
 };
 
-// Variances of sums over whole flows.
+// How far to trust sums. Of packets that were chosen for themselves Σ length and Σ length²; of whole flows the variances of `packets` and
+// of `octets`. Nobody adds both to one.
 struct Spread {
   double packets{0}, octets{0};
 
+  void add_packets(const Seen& seen) {
+    packets += seen.octets;
+    octets += seen.octets * seen.octets / seen.frames;
+  }
   // A flow of y octets that is there with probability p stands for scale · y, with a variance of scale² · (1 − p) · y²: what y grew by
   // makes y² grow. The scale is about 1/p, and not quite where exact counters correct it.
-  void add(const Seen& seen, const Seen::Flow::Sums& before) {
+  void add_flow(const Seen& seen, const Seen::Flow::Sums& before) {
     const double variance = seen.scale * seen.scale * (1 - seen.flow->kept);
     packets += variance * seen.frames * (2 * before.packets + seen.frames);
     octets += variance * seen.octets * (2 * before.octets + seen.octets);
+  }
+  Spread& operator+=(const Spread& other) {
+    packets += other.packets;
+    octets += other.octets;
+    return *this;
   }
   friend bool operator==(const Spread&, const Spread&) = default;
 };
@@ -45,30 +55,23 @@ struct SampleSums {
   std::uint64_t samples{0};
   double packets{0};  // Σ scale
   double octets{0};   // Σ scale · length
-  // How far to trust them. Of packets that were chosen for themselves Σ length and Σ length²; of whole flows the variances of `packets` and
-  // of `octets`, as a part of what is recent. Nobody adds both to one.
-  double packets_spread{0};
-  double octets_spread{0};
+  Spread spread;      // of whole flows as a part of what is recent
 
   void add(const Seen& seen) {
     samples += seen.frames;
     packets += seen.scale * seen.frames;
     octets += seen.scale * seen.octets;
     if (seen.flow == nullptr) {
-      packets_spread += seen.octets;
-      octets_spread += seen.octets * seen.octets / seen.frames;
-      return;
+      spread.add_packets(seen);
+    } else {
+      spread.add_flow(seen, seen.flow->recent);
     }
-    Spread spread{packets_spread, octets_spread};
-    spread.add(seen, seen.flow->recent);
-    packets_spread = spread.packets, octets_spread = spread.octets;
   }
   SampleSums& operator+=(const SampleSums& other) {
     samples += other.samples;
     packets += other.packets;
     octets += other.octets;
-    packets_spread += other.packets_spread;
-    octets_spread += other.octets_spread;
+    spread += other.spread;
     return *this;
   }
   friend bool operator==(const SampleSums&, const SampleSums&) = default;
@@ -86,8 +89,8 @@ inline Estimate estimate_of(const SampleSums& sums) {
   }
   const auto n = static_cast<double>(sums.samples);
   const double unseen = std::sqrt(std::max(0.0, 1 - n / std::max(n, sums.packets)));
-  const double mean = sums.packets_spread / n;
-  const double variance = std::max(0.0, sums.octets_spread / n - mean * mean);
+  const double mean = sums.spread.packets / n;
+  const double variance = std::max(0.0, sums.spread.octets / n - mean * mean);
   const double cv_squared = mean > 0 ? variance / (mean * mean) : 0;
   out.packets_error_95 = kBound95 * std::sqrt(1 / n) * unseen;
   out.octets_error_95 = kBound95 * std::sqrt((1 + cv_squared) / n) * unseen;
@@ -105,8 +108,8 @@ inline Estimate estimate_of_flows(const SampleSums& sums) {
     return kBound95 * relative * (1 + 4 * relative);
   };
   Estimate out{.octets = sums.octets, .packets = sums.packets, .samples = sums.samples};
-  out.packets_error_95 = error_95(sums.packets, sums.packets_spread);
-  out.octets_error_95 = error_95(sums.octets, sums.octets_spread);
+  out.packets_error_95 = error_95(sums.packets, sums.spread.packets);
+  out.octets_error_95 = error_95(sums.octets, sums.spread.octets);
   return out;
 }
 

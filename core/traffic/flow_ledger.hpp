@@ -98,7 +98,7 @@ struct RecentSums {
   void add(Direction d, const Seen& seen, Nanoseconds now) {
     if (since == 0) since = now;
     current[static_cast<std::size_t>(d)].add(seen);
-    if (seen.flow != nullptr) spread[static_cast<std::size_t>(d)].add(seen, seen.flow->before);
+    if (seen.flow != nullptr) spread[static_cast<std::size_t>(d)].add_flow(seen, seen.flow->before);
   }
   void begin_period() {
     for (std::size_t d = 0; d < kDirectionCount; ++d) before[d] += previous[d];
@@ -113,7 +113,7 @@ struct RecentSums {
     SampleSums sums = before[static_cast<std::size_t>(d)];
     sums += recent(d);
     const Spread& flows = spread[static_cast<std::size_t>(d)];
-    if (flows.octets > 0) sums.packets_spread = flows.packets, sums.octets_spread = flows.octets;
+    if (flows.octets > 0) sums.spread = flows;
     return sums;
   }
 };

@@ -162,37 +162,21 @@ class HeavyTable {
   // their weight had gone.
   template <class Visit, class Drop>
   void age(Visit&& visit, Drop&& drop) {
-    const auto before = queues_;
-    queues_ = {};
-    for (const Queue& queue : before) {
-      for (std::uint32_t at = queue.first, next = kNone; at != kNone; at = next) {
-        Entry& entry = entries_[at];
-        Link& link = links_[at];
-        next = link.next;
-        if (link.weight == 0) {
-          drop(std::as_const(entry.key), entry.value);
-          release(at);
-          continue;
-        }
-        link.weight /= 2;
-        append(at, class_of(link.weight));
+    halve([&](std::uint32_t at) {
+      Entry& entry = entries_[at];
+      const bool stays = links_[at].weight != 0;
+      if (stays) {
         visit(std::as_const(entry.key), entry.value);
+      } else {
+        drop(std::as_const(entry.key), entry.value);
       }
-    }
+      return stays;
+    });
   }
 
   // Halves all weights and keeps all entries.
   void fade() {
-    const auto before = queues_;
-    queues_ = {};
-    for (const Queue& queue : before) {
-      for (std::uint32_t at = queue.first, next = kNone; at != kNone; at = next) {
-        Link& link = links_[at];
-        next = link.next;
-        link.weight /= 2;
-        append(at, class_of(link.weight));
-      }
-    }
+    halve([](std::uint32_t) { return true; });
   }
 
   // Takes out whatever `gone` says of, by key and value.
@@ -306,6 +290,25 @@ class HeavyTable {
     }
     links_[at].weight = weight;
     return entries_[at].value;
+  }
+
+  // Halves the weights of the entries of which stays(place) says so, and takes out the others.
+  template <class Stays>
+  void halve(Stays&& stays) {
+    const auto before = queues_;
+    queues_ = {};
+    for (const Queue& queue : before) {
+      for (std::uint32_t at = queue.first, next = kNone; at != kNone; at = next) {
+        Link& link = links_[at];
+        next = link.next;
+        if (!stays(at)) {
+          release(at);
+          continue;
+        }
+        link.weight /= 2;
+        append(at, class_of(link.weight));
+      }
+    }
   }
 
   void release(std::uint32_t at) {

@@ -12,8 +12,7 @@ using namespace flow_test;
 TEST_F(FlowLedgerTest, ThePortSaysWhosePacketItIs) {
   sampled(kOutward, 11, 0);
   const RecentSums& all = ledger_.flows(0).all;
-  EXPECT_EQ(all.total(Direction::kTx),
-            (SampleSums{.samples = 1, .packets = 100, .octets = 151400, .packets_spread = 1514, .octets_spread = 1514.0 * 1514}));
+  EXPECT_EQ(all.total(Direction::kTx), (SampleSums{.samples = 1, .packets = 100, .octets = 151400, .spread = {1514, 1514.0 * 1514}}));
   EXPECT_EQ(all.total(Direction::kRx), SampleSums{});
   EXPECT_EQ(ledger_.flows(0).elected[1], (Election{kAgent, AttributedBy::kPort, false, now_}));
   EXPECT_EQ(ledger_.flows(0).by_class[static_cast<std::size_t>(TrafficClass::kTcp)].total(Direction::kTx).samples, 1U);

@@ -141,7 +141,7 @@ TEST_F(SflowRecordsTest, TheSwitchsVlanTellsEqualAddressesApart) {
 
 // Agents that give a packet's fields and not its header: in whatever order, octets as on the tap.
 TEST_F(SflowRecordsTest, PacketsWithoutHeaderAreWhatTheirFieldsSay) {
-  const SampleSums one{.samples = 1, .packets = 100, .octets = 151'400, .packets_spread = 1514, .octets_spread = 1514.0 * 1514};
+  const SampleSums one{.samples = 1, .packets = 100, .octets = 151'400, .spread = {1514, 1514.0 * 1514}};
   for (const auto& records : {std::vector{ethernet_record(kMac1, kRouter, 1518), ipv4_record()},
                               std::vector{ipv4_record(), ethernet_record(kMac1, kRouter, 1518)}}) {
     SflowIntake intake{{}};
@@ -162,7 +162,7 @@ TEST_F(SflowRecordsTest, AnIpPacketAloneIsItsPorts) {
   sample({tagged(4, Bytes().words({900, 17}).u64(wire_test::kIp6Net).u64(1).u64(wire_test::kIp6Net).u64(2).words({5353, 53, 0, 0}))});
   sample({ethernet_record(kMac1, kRouter, 64)});
   EXPECT_EQ(vnic(0).all.total(Direction::kTx).samples, 3U);
-  EXPECT_EQ(vnic(0).all.total(Direction::kTx).packets_spread, 1200 + 900 + 60);
+  EXPECT_EQ(vnic(0).all.total(Direction::kTx).spread.packets, 1200 + 900 + 60);
   EXPECT_EQ(vnic(0).by_class[static_cast<std::size_t>(TrafficClass::kUdp)].total(Direction::kTx).samples, 2U);
   EXPECT_EQ(vnic(0).by_class[static_cast<std::size_t>(TrafficClass::kOther)].total(Direction::kTx).samples, 1U);
   EXPECT_NE(vnic(0).services.find({17, 53}), nullptr);
