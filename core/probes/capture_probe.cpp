@@ -226,7 +226,7 @@ Status CaptureProbe::State::apply_links(PacketRing& ring) {
 
 // More than its share: the kernel leaves out whole flows.
 void CaptureProbe::State::keep_to_budget(Nanoseconds now) {
-  if (options.cpu_percent == 0) return;
+  if (!budget.is_due(now)) return;
   KeptFlows next;
   {
     const std::lock_guard lock(mutex);

@@ -33,10 +33,11 @@ Nanoseconds SpreadTime::used(Nanoseconds now) const {
   return used_ + static_cast<Nanoseconds>(static_cast<double>(all_ - used_) * part);
 }
 
+bool CpuBudget::is_due(Nanoseconds now) const { return limit_ > 0 && (looked_ == 0 || now - looked_ >= kPeriod); }
+
 KeptFlows CpuBudget::kept_flows(Nanoseconds now, Nanoseconds cpu, const PacketsTaken& taken) {
-  if (limit_ <= 0) return {};
+  if (!is_due(now)) return {data_.kept, control_.kept};
   const Nanoseconds passed = now - looked_;
-  if (looked_ != 0 && passed < kPeriod) return {data_.kept, control_.kept};
   if (looked_ != 0) {
     const double spent = static_cast<double>(cpu - cpu_), allowed = limit_ * static_cast<double>(passed);
     // Bounded: a flood that no share stops is over when it is over, however long it was.

@@ -32,7 +32,9 @@ class CpuBudget {
   // Of one core: 0.1 is a tenth. 0: there is no limit.
   explicit CpuBudget(double limit) : limit_(limit) {}
 
-  // To be asked often. `cpu`: what was used since it began, for all these packets. How many may be kept from now on.
+  // Whether there may be another answer than the last one: not before a tenth of a second has passed.
+  bool is_due(Nanoseconds now) const;
+  // To be asked as often as it is due. `cpu`: what was used since it began, for all these packets. How many may be kept from now on.
   KeptFlows kept_flows(Nanoseconds now, Nanoseconds cpu, const PacketsTaken& taken);
 
  private:
