@@ -55,13 +55,6 @@ double own_cpu() {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
 }
 
-std::uint64_t counter(const ProbeHealth& health, const char* name) {
-  for (const auto& [key, value] : health.counters) {
-    if (key == name) return value;
-  }
-  return 0;
-}
-
 // The most of a core in any ten seconds, or in all of it where it is shorter.
 double worst_of(const std::vector<double>& looks) {
   const std::size_t window = std::min<std::size_t>(kWindow_s * kLooksASecond, looks.size() - 1);

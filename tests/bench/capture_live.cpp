@@ -59,19 +59,30 @@ class Receiver {
   virtual void read(std::uint64_t& received, std::uint64_t& dropped) = 0;  // once it has ended
 };
 
+// A child process on core 1 that calls run(to) and ends; the other end of `to` is in `from`.
+template <class Run>
+pid_t start_child(int& from, Run&& run) {
+  std::array<int, 2> words{};
+  if (pipe2(words.data(), O_CLOEXEC) != 0) fail("no pipe");
+  const pid_t pid = fork();
+  if (pid == 0) {
+    stay_on(1);
+    run(words[1]);
+    _exit(0);
+  }
+  close(words[1]);
+  from = words[0];
+  return pid;
+}
+
 class Tcpdump : public Receiver {
  public:
   const char* name() const override { return "tcpdump"; }
   pid_t start() override {
-    if (pipe2(words_.data(), O_CLOEXEC) != 0) fail("no pipe");
-    const pid_t pid = fork();
-    if (pid == 0) {
-      stay_on(1);
-      dup2(words_[1], 2);
+    const pid_t pid = start_child(from_, [](int to) {
+      dup2(to, 2);
       execlp("tcpdump", "tcpdump", "-i", "b", "-s", "128", "-n", "-w", "/dev/null", nullptr);
-      _exit(127);
-    }
-    close(words_[1]);
+    });
     wait_for("listening on b");
     return pid;
   }
@@ -84,7 +95,7 @@ class Tcpdump : public Receiver {
     };
     received = number_before(" packets captured");
     dropped = number_before(" packets dropped by kernel");
-    close(words_[0]);
+    close(from_);
     said_.clear();
   }
 
@@ -92,51 +103,39 @@ class Tcpdump : public Receiver {
   void wait_for(const char* what) {
     std::array<char, 512> some{};
     while (said_.find(what) == std::string::npos) {
-      const ssize_t count = ::read(words_[0], some.data(), some.size());
+      const ssize_t count = ::read(from_, some.data(), some.size());
       if (count <= 0) fail(fmt::format("tcpdump (tools/setup installs it) ended without a word of '{}': {}", what, said_));
       said_.append(some.data(), static_cast<std::size_t>(count));
     }
   }
-  std::array<int, 2> words_{};
+  int from_{-1};
   std::string said_;
 };
 
 volatile std::sig_atomic_t stop = 0;
 
-std::uint64_t counter(const ProbeHealth& health, const char* name) {
-  for (const auto& [key, value] : health.counters) {
-    if (key == name) return value;
-  }
-  return 0;
-}
-
 class OurProbe : public Receiver {
  public:
   const char* name() const override { return "probe"; }
   pid_t start() override {
-    if (pipe2(words_.data(), O_CLOEXEC) != 0) fail("no pipe");
-    const pid_t pid = fork();
-    if (pid == 0) {
-      stay_on(1);
+    const pid_t pid = start_child(from_, [](int to) {
       std::signal(SIGINT, [](int) { stop = 1; });
-      capture(words_[1]);
-      _exit(0);
-    }
-    close(words_[1]);
+      capture(to);
+    });
     std::uint64_t ready = 0;
-    if (::read(words_[0], &ready, sizeof(ready)) != sizeof(ready)) fail("the probe ended without a word");
+    if (::read(from_, &ready, sizeof(ready)) != sizeof(ready)) fail("the probe ended without a word");
     return pid;
   }
   void read(std::uint64_t& received, std::uint64_t& dropped) override {
     std::array<std::uint64_t, 2> both{};
-    if (::read(words_[0], both.data(), sizeof(both)) != sizeof(both)) fail("the probe ended without a word");
+    if (::read(from_, both.data(), sizeof(both)) != sizeof(both)) fail("the probe ended without a word");
     received = both[0];
     dropped = both[1];
-    close(words_[0]);
+    close(from_);
   }
 
  private:
-  static void capture(int words) {
+  static void capture(int to) {
     Inventory inventory;
     Domain& domain = inventory.domains.emplace_back();
     domain.name = "guest";
@@ -151,7 +150,7 @@ class OurProbe : public Receiver {
     probe.start();
     while (counter(probe.health(), "filters") == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     const std::uint64_t ready = 1;
-    if (write(words, &ready, sizeof(ready)) < 0) return;
+    if (write(to, &ready, sizeof(ready)) < 0) return;
     const std::array<VnicTotals, 1> totals{};
     for (int i = 1; stop == 0; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -160,11 +159,11 @@ class OurProbe : public Receiver {
     std::this_thread::sleep_for(std::chrono::milliseconds(1200));  // its counters are a second old at most
     const ProbeHealth health = probe.health();
     const std::array<std::uint64_t, 2> both{counter(health, "packets"), counter(health, "ring_dropped")};
-    if (write(words, both.data(), sizeof(both)) < 0) return;
+    if (write(to, both.data(), sizeof(both)) < 0) return;
     probe.request_stop();
     probe.join(std::chrono::seconds(1));
   }
-  std::array<int, 2> words_{};
+  int from_{-1};
 };
 
 Outcome measure(Receiver& receiver, FloodSender& sender, double rate, double seconds) {

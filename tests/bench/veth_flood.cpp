@@ -48,6 +48,13 @@ void stay_on(unsigned core) {
   sched_setaffinity(0, sizeof(one), &one);
 }
 
+std::uint64_t counter(const ProbeHealth& health, std::string_view name) {
+  for (const auto& [key, value] : health.counters) {
+    if (key == name) return value;
+  }
+  return 0;
+}
+
 FloodSender::FloodSender(std::uint32_t connections, std::uint32_t to_port)
     : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)), link_(static_cast<int>(if_nametoindex("a"))), connections_(connections) {
   if (fd_ < 0) fail("no packet socket: run it as root");

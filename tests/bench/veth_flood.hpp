@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
+
+#include "core/snapshot/writer.hpp"
 
 namespace vmtraffic::bench {
 
@@ -11,6 +14,9 @@ namespace vmtraffic::bench {
 // program where that is not possible.
 void make_veth();
 void stay_on(unsigned core);
+
+// A counter of a probe's; 0 where it has none of that name.
+std::uint64_t counter(const ProbeHealth& health, std::string_view name);
 
 inline constexpr std::size_t kFloodFrame = 200;  // octets
 
