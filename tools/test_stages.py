@@ -166,15 +166,15 @@ def tidy(log: Log) -> Tally:
 
 
 def fuzz(log: Log) -> Tally:
-    """Each target is a test: it replays its corpus, then looks for new inputs. What breaks it is left in build/fuzz/crashes."""
-    targets = [ROOT / "build/fuzz/tests/fuzz" / source.stem for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.cpp"))]
-    log.need("tools/build", "fuzz", *(target.name for target in targets), limit_s=1500)
-    found = ROOT / "build/fuzz/crashes"
+    """Each target is a test: it replays its corpus, then looks for new inputs. What breaks it is left in build/asan/crashes."""
+    targets = [ROOT / "build/asan/tests/fuzz" / source.stem for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.cpp"))]
+    log.need("tools/build", "asan", *(target.name for target in targets), limit_s=1500)
+    found = ROOT / "build/asan/crashes"
     found.mkdir(parents=True, exist_ok=True)
     seconds = max(1, FUZZ_SECONDS * JOBS // len(targets))
 
     def attack(target: Path) -> tuple[str, str | None]:
-        fresh = ROOT / "build/fuzz/corpus" / target.name
+        fresh = ROOT / "build/asan/corpus" / target.name
         fresh.mkdir(parents=True, exist_ok=True)
         kept = ROOT / "tests/fuzz/corpus" / target.name
         dictionary = ROOT / "tests/fuzz" / f"{target.name.removesuffix('_fuzz')}.dict"
