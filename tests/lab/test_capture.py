@@ -11,7 +11,7 @@ import time
 import pytest
 
 from captured import begin, capturing, latencies, losses, mirror_port, missing, uncaptured, volumes, vnic  # noqa: F401  (begin is a fixture)
-from flows import Capture, health, kernel_sums, snapshot, soon
+from flows import Capture, health, snapshot, soon
 from lab import Nic, run, wait_for
 from pair import MS, SNAP, Pair, sent_data
 
@@ -145,7 +145,7 @@ def test_a_slow_application_is_slow_in_its_responses_alone(begin, pair):
 
 def test_volumes_equal_the_kernels(begin, pair):
     line = capturing(begin(), pair.client, pair.server)
-    before = [kernel_sums(vm) for vm in (pair.client, pair.server)]
+    before = uncaptured(line, pair.client, pair.server)
     pair.fetch("large", times=3)
     pair.client.run(f"ping -c 3 -i 0.2 {pair.addresses['ipv4']}")
     assert soon(lambda: missing(line, pair.client, pair.server), before) == before
