@@ -9,7 +9,6 @@
 #include <cctype>
 #include <cstring>
 #include <mutex>
-#include <vector>
 
 #include "core/dpi/ndpi_library.hpp"
 #include "core/fair_places.hpp"

@@ -218,10 +218,10 @@ class CaptureProbeTest : public testing::Test {
 class Flood {
  public:
   template <class Send>
-  explicit Flood(Send send, std::uint32_t at_once = 50)
-      : thread_([this, send, at_once] {
+  explicit Flood(Send send)
+      : thread_([this, send] {
           while (!stop_) {
-            for (std::uint32_t i = 0; i < at_once; ++i) send(sent_++);
+            for (int i = 0; i < 50; ++i) send(sent_++);
             ::usleep(1000);
           }
         }) {}
@@ -486,8 +486,7 @@ TEST_F(CaptureProbeTest, VolumesOfAShareStandForAll) {
                .kept_share;
   };
   tick();
-  // Some times as much as the limit allows. Of many times as much so few flows are kept that they say nothing, which a slow build would
-  // come to.
+  // Some times as much as the limit allows; to a sanitizer's build many times as much.
   Flood flood(
       [&, link = ::if_nametoindex("g1")](std::uint32_t n) { send_into(link, frames[n % 2 == 0 ? n / 2 % (kFlows / 4) : n / 2 % kFlows]); });
   double least = 1;
@@ -510,7 +509,7 @@ TEST_F(CaptureProbeTest, VolumesOfAShareStandForAll) {
   const FlowSums& told = rows.vnics[0].tx;
   EXPECT_LT(told.total_samples, totals[0].total[kTxPackets]);
   // Twice the error holds the true value but once in some ten thousand times.
-  // To a sanitizer's build it is many times as much: of so few flows the error says that nobody knows.
+  // Where next to no flows were kept, the error says that nobody knows.
   const double most = least > 0.02 ? 1 : HUGE_VAL;
   const auto agrees = [&](double estimate, double error, std::uint64_t exact) {
     return error > 0 && error < most && std::abs(estimate - static_cast<double>(exact)) <= 2 * error * estimate;
