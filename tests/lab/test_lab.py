@@ -48,6 +48,18 @@ def test_silence_is_silence(pair):
     assert [vm.fresh_counters() for vm in pair] == before
 
 
+def test_a_guest_with_ipv6_has_said_its_groups_when_it_is_up(libvirt):
+    net.bridge("lab-br6")
+    vm = libvirt.vm("six", [Nic("bridge", "lab-br6", ip6="fd05::1/64")])
+    try:
+        before = vm.start().wait_up().fresh_counters()
+        assert before[vm.nics[0].mac].tx_packets > 0
+        time.sleep(3)
+        assert vm.fresh_counters() == before
+    finally:
+        vm.remove()
+
+
 def test_life_of_a_vm(libvirt):
     vm = libvirt.vm("life", [Nic("bridge", "lab-br", mac="52:54:00:AA:BB:CC", target="lab-life", inbound_kib=1024)], tiny=True, title="first <title>",
                     metadata_xml="<x:y xmlns:x='http://example.org/x'>z</x:y>", uuid="11111111-2222-3333-4444-555555555555")

@@ -58,6 +58,15 @@ bring_up() {
 }
 bring_up
 
+# It is up when it has said which groups it has joined: what is counted from then on is the test's own traffic.
+if [ -e /proc/net/snmp6 ]; then
+    for _ in $(seq 30); do
+        while read -r name value; do [ $name = Icmp6OutMsgs ] && [ $value -gt 0 ] && break 2; done < /proc/net/snmp6
+        sleep 0.1
+    done
+    sleep 0.3
+fi
+
 mkdir -p /www
 dd if=/dev/zero of=/www/file bs=1048576 count=%(mib)d 2>/dev/null
 echo small > /www/small

@@ -28,8 +28,10 @@ from .libvirt import domiflist, domifstat, virsh
 from .process import wait_for
 
 NUMBER_OF_CARD = iter(range(1, 1 << 24))
-# A guest with IPv6 has the given addresses at once, and none of its own: it looks neither for their doubles nor for routers.
-QUIET_IPV6 = " ".join(f"sysctl.net.ipv6.conf.default.{setting}" for setting in ("accept_dad=0", "addr_gen_mode=1", "accept_ra=0"))
+# A guest with IPv6 has the given addresses at once, and none of its own: it looks neither for their doubles nor for routers, and says
+# within a moment, not spread over seconds, which groups it has joined (MLD; guest.py waits for that).
+QUIET_IPV6 = " ".join(f"sysctl.net.ipv6.conf.default.{setting}"
+                      for setting in ("accept_dad=0", "addr_gen_mode=1", "accept_ra=0", "mldv2_unsolicited_report_interval=0"))
 
 
 @dataclass(frozen=True)
