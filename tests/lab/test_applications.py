@@ -75,5 +75,6 @@ def test_a_conversation_says_what_it_carries_who_was_asked_for_and_whose_word_th
         flows = vnic(line, pair.client)["flows"]
         rows = [row for row in flows["conversations"] if row["application"]] if flows else []
         return {key: rows[0][key] for key in ("application", "server_name", "source", "service")} if rows else None
-    soon(conversation, {"application": "HTTP", "server_name": NAME, "source": "capture", "service": "tcp/80"})
-    assert health(line, "capture")["counters"]["applications_by_content"] >= 5
+    expected = {"application": "HTTP", "server_name": NAME, "source": "capture", "service": "tcp/80"}
+    assert soon(conversation, expected) == expected
+    assert soon(lambda: health(line, "capture")["counters"]["applications_by_content"] >= 5, True)

@@ -42,8 +42,9 @@ def timestamps(pair, request):
 
 def medians(begin, pair: Pair, family: str, delay_ms: float) -> dict[str, float]:
     """The client's median round trips in milliseconds, {guest_rtt:, network_rtt:}, while the way to the server takes so much longer."""
-    pair.network.set("both", delay_ns=5 * MS)
-    pair.network.set("ab", delay_ns=int((5 + delay_ms) * MS))
+    # From 2 ms on: a statistic is exact to a 64th, and that of ten milliseconds would be half of what an added one may be off.
+    pair.network.set("both", delay_ns=2 * MS)
+    pair.network.set("ab", delay_ns=int((2 + delay_ms) * MS))
     line = capturing(begin(), pair.client, pair.server)
     pair.fetch("small", family, times=30)
     time.sleep(2.5)
@@ -98,7 +99,8 @@ def test_losses_are_on_the_side_where_they_happened(libvirt, begin, pair, timest
     # The server's tap saw each copy: those that were lost, and those that were sent for nothing (probes, timeouts).
     assert server["lost_before"] == 0
     assert server["lost_after"] + of_server["spurious"] == sent_again
-    assert dropped <= server["lost_after"] <= dropped + (sent_again - dropped), "a copy that nobody reports to have had is taken for lost"
+    # A copy that nobody reports to have had is taken for lost. One that was sent for nothing, and is dropped, is no loss.
+    assert dropped - min(1, of_server["spurious"]) <= server["lost_after"] <= dropped + (sent_again - dropped)
     # The client's tap saw what was left: what came after something newer. The end of a burst is missed by nobody there, its copy is the
     # first that the tap sees of it, and how many such there are is chance.
     _, late = sent_data(recording.file)
@@ -115,7 +117,8 @@ def test_losses_are_on_the_side_where_they_happened(libvirt, begin, pair, timest
 @pytest.mark.parametrize("family", Pair.FAMILIES)
 def test_reordering_is_not_called_loss(begin, pair, timestamps, family):
     line = capturing(begin(), pair.client, pair.server)
-    pair.network.set("both", delay_ns=5 * MS)
+    # RACK waits for a quarter of the round-trip time before it sends again what is only late: longer than a guest waits for its turn.
+    pair.network.set("both", delay_ns=50 * MS)
     pair.network.set("ba", reorder_every=20, reorder_by=1)
     before = pair.network.settled_counts()
     pair.fetch("large", family, times=4)

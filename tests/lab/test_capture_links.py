@@ -142,7 +142,7 @@ def test_a_vnic_that_is_plugged_and_unplugged(libvirt, begin):
             assert latencies(line, vm)["network_rtt"]["count"] > 0
             vm.unplug(nic)
             wait_for(lambda: health(line, "capture")["counters"]["links"] == links, 10, "its link to be let go")
-            assert all(row["mac"] != mac for row in snapshot(line)["vnics"])
+            wait_for(lambda: all(row["mac"] != mac for row in snapshot(line)["vnics"]), 10, "its row to go")
             assert health(line, "capture")["state"] == "up"
     finally:
         vm.remove()

@@ -80,7 +80,10 @@ def test_a_million_flows_in_a_minute_through_one_vm(libvirt, begin, pair):
     line = capturing(begin(), pair.client, pair.server, scanned)
     try:
         address, begun = pair.addresses["ipv4"], uncaptured(line, pair.client, pair.server, scanned)
+        again = sent_again(pair)
         pair.server.run(f"(nc -ll -p {ECHO_PORT} -e cat < /dev/null > /dev/null 2>&1 &)")
+        listens = f":{ECHO_PORT:04X} "
+        wait_for(lambda: listens in pair.server.run("cat /proc/net/tcp /proc/net/tcp6 2>/dev/null", check=False), 10, "the server to listen")
         pair.client.run(f"(for n in $(seq {REQUESTS}); do echo $n; sleep {EVERY_S}; done | nc {address} {ECHO_PORT} > /tmp/echoed 2>&1 &)")
         wait_for(lambda: latencies(line, pair.client).get("asked", {}).get("count", 0) >= 2, 20, "the long connection's first answers")
         resident, dropped = line.collector.resident_kib(), scanned.kernel_counters().rx_drops
@@ -93,9 +96,10 @@ def test_a_million_flows_in_a_minute_through_one_vm(libvirt, begin, pair):
         # Every packet that the bridge had for it is the VM's, also those that its tap had no room for: they are seen before it drops them.
         def of_kernel() -> int:
             return kernel_sums(scanned).rx_packets - begun[2].rx_packets + scanned.kernel_counters().rx_drops - dropped
+        # A tap counts what its VM has fetched: the last thousand may still wait for that.
+        assert soon(lambda: volumes(line, scanned).rx_packets - of_kernel(), 0) == 0
         passed = of_kernel()
         assert passed >= 0.7 * FLOWS, "a bridge that has no time loses some"
-        assert soon(lambda: volumes(line, scanned).rx_packets, passed) == of_kernel()
         counters = health(line, "capture")["counters"]
         grown = max(highest, line.collector.resident_kib()) - resident
         print(f"{FLOWS} flows in {took:.1f} s, {passed} at the tap, {grown} KiB more, {counters}")
@@ -109,17 +113,25 @@ def test_a_million_flows_in_a_minute_through_one_vm(libvirt, begin, pair):
 
         # The long connection was there all the time: one, each of its requests has its answer, nothing of it is missing.
         wait_for(lambda: pair.client.run("wc -l < /tmp/echoed").strip() == str(REQUESTS), REQUESTS * EVERY_S + 20, "the last answer", interval=1)
-        assert soon(lambda: latencies(line, pair.client)["asked"]["count"], REQUESTS) == REQUESTS
-        assert latencies(line, pair.server)["served"]["count"] == REQUESTS
+        # Where the flood leaves a guest no turn, it takes what is late for lost; of a request that is sent again no time is taken.
+        again = sent_again(pair) - again
+        assert soon(lambda: latencies(line, pair.client)["asked"]["count"] >= REQUESTS - again, True)
+        assert REQUESTS - again <= latencies(line, pair.server)["served"]["count"] <= REQUESTS
         loss = losses(line, pair.client, "tx")
-        assert (loss["connections"], loss["segments"]) == (1, REQUESTS)
-        assert {loss[what] for what in ("unseen", "lost_before", "lost_after", "reordered", "spurious")} == {0}
+        assert loss["connections"] == 1 and REQUESTS <= loss["segments"] <= REQUESTS + again
+        assert loss["lost_after"] + loss["spurious"] <= again
+        assert loss["unseen"] == loss["lost_before"] == loss["reordered"] == 0
         # The kernel is asked each time: the last answer is there before the connection has ended.
         assert soon(lambda: missing(line, pair.client, pair.server), begun[:2]) == begun[:2]
     finally:
         stranger.remove()
         scanned.remove()
         net.delete("cl-br")
+
+
+def sent_again(pair: Pair) -> int:
+    """Segments that the guests' kernels sent again, since they are up."""
+    return sum(vm.protocol_counters()["Tcp.RetransSegs"] for vm in (pair.client, pair.server))
 
 
 def send_syns(stranger: Stranger, mac: str, count: int) -> None:
@@ -189,8 +201,8 @@ def test_tags_and_tunnels(libvirt, begin, pair):
         for vlan in (5, 6):
             for n in range(10):
                 stranger.send(ethernet(mac, ipv4("10.35.0.77", "10.35.0.1", 6, tcp(40000, 80, ACK, seq=1 + 100 * n, payload=bytes(100))), tag=vlan))
+        assert soon(lambda: (kernel_sums(pair.client) - begun).rx_packets, 20) == 20
         exact = kernel_sums(pair.client) - begun
-        assert exact.rx_packets == 20
         assert soon(lambda: volumes(line, pair.client), exact) == exact, "with their tags"
         assert health(line, "capture")["counters"]["flows"] - flows == 2, "a VLAN each"
         assert losses(line, pair.client, "rx")["segments"] == 20

@@ -27,7 +27,7 @@ def exchange(libvirt, line, nics, address):
     for vm in vms:
         vm.wait_up()
     vms[0].ping(address)
-    assert vms[0].fetch(address, times=TIMES) >= TIMES * FILE_MIB << 20
+    assert vms[0].fetch(address, times=TIMES, timeout=300) >= TIMES * FILE_MIB << 20
     for vm in vms:
         (nic,) = vm.nics
         guest = vm.settled_counters()[nic.mac]
@@ -73,7 +73,7 @@ def test_container(libvirt, line):
     net.bridge("ex-box")
     vm = libvirt.vm("exact-box-peer", [Nic("bridge", "ex-box", ip="10.14.0.1/24")]).start().wait_up()
     box = libvirt.container("exact-box", [Nic("bridge", "ex-box", ip="10.14.0.2/24")]).start()
-    assert box.fetch("10.14.0.1", times=TIMES) >= TIMES * FILE_MIB << 20
+    assert box.fetch("10.14.0.1", times=TIMES, timeout=300) >= TIMES * FILE_MIB << 20
     (nic,) = box.nics
 
     def settled() -> Counters | None:
