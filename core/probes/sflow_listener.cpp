@@ -272,8 +272,8 @@ void SflowListener::State::receive(Shard& shard, Shard::Socket& socket, Datagram
     if (count < 0) ++shard.failures;
     if (count <= 0) return;
     const Nanoseconds now = options.clock.boottime();
-    shard.received += static_cast<std::uint64_t>(count);
     const std::lock_guard lock(shard.mutex);
+    shard.received += static_cast<std::uint64_t>(count);  // under the lock: who has read it finds them taken in
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const DatagramBatch::Received datagram = batch[i];
       const bool allowed =

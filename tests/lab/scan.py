@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 
-PACE = 60_000  # packets a second
+PACE = 25_000  # packets a second
 BURST = 64
 PEER = struct.unpack("!I", socket.inet_aton("10.22.0.9"))[0]
 FIRST = struct.unpack("!I", socket.inet_aton("16.0.0.1"))[0]

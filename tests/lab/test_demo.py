@@ -86,7 +86,7 @@ def assert_figures(text: str, names: set[str]) -> None:
 
 def test_two_vms_of_its_own(host):
     before, sums = quiet_world(), checksums()
-    text = demo("--seconds", "9")
+    text = demo("--interval", "4", "--seconds", "17")
     assert_figures(text, {"alice", "bob"})
     assert text.rstrip().endswith(LAST_WORDS)
     assert_unchanged(before)
@@ -106,7 +106,7 @@ def test_the_vms_of_the_host(host):
     server.run("dd if=/dev/zero of=/www/some bs=1024 count=64 2> /dev/null")
     client.run(f"(for i in $(seq 1000); do wget -q -O /dev/null http://{server.nics[0].address}/some; usleep 20000; done) > /dev/null 2>&1 &")
     before, sums = quiet_world(), checksums()
-    assert_figures(demo("--host", "--seconds", "9"), {"host-vm1", "host-vm2"})
+    assert_figures(demo("--host", "--interval", "4", "--seconds", "17"), {"host-vm1", "host-vm2"})
     assert_unchanged(before)
     assert checksums() == sums
 
@@ -120,7 +120,7 @@ def test_ended_from_outside(host, number, code):
         assert any("NRPE says" in line for line in lines)
         process.send_signal(number)
         rest = "".join(lines)
-        assert process.wait(20) == code
+        assert process.wait(40) == code
     assert number != signal.SIGINT or rest.rstrip().endswith(LAST_WORDS)
     assert_unchanged(before)
 

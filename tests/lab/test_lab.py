@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from flows import calm
 from lab import Binding, Counters, LabError, Nic, Vm, net, run, virsh, wait_for
 
 NO_ERRORS = dict(rx_errors=0, rx_drops=0, tx_errors=0, tx_drops=0)
@@ -103,6 +104,8 @@ def test_open_vswitch_counts_agree_to_the_octet(libvirt):
     client, server = (libvirt.vm(f"ovs{n}", [Nic("ovs", "lab-ovs", ip=f"10.1.0.{n}/24")]) for n in (1, 2))
     libvirt.start_all([client, server])
     client.wait_up(), server.wait_up()
+    for vm in (client, server):
+        calm(vm)
     client.ping("10.1.0.2")
     client.fetch("10.1.0.2", times=3)
     (seen_by_client,), (seen_by_server,) = agreed(client), agreed(server)

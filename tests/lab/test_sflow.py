@@ -86,7 +86,8 @@ def is_udp(frame: Frame, _sent: bool) -> bool:
 
 def send_messages(vm, address: str) -> None:
     """MESSAGES datagrams to the address's port for logs. Nobody listens there; the kernel's refusals are few."""
-    vm.run(f"syslogd -R {address}:514 -O /dev/null; i=0; while [ $i -lt {MESSAGES} ]; do seq 100 | logger -t flood; i=$((i+100)); usleep 10000; done; "
+    vm.run(f"syslogd -R {address}:514 -O /dev/null; while [ ! -S /dev/log ]; do usleep 10000; done; "
+           f"i=0; while [ $i -lt {MESSAGES} ]; do seq 20 | logger -t flood; i=$((i+20)); usleep 10000; done; "
            "usleep 300000; killall syslogd", timeout=60)
 
 
@@ -148,6 +149,7 @@ def test_samples_of_every_packet_are_the_kernels_counters(libvirt, line, vms, ta
 
 def test_coverage_is_one_while_all_is_sampled(vms, tables):
     one, two = vms
+    time.sleep(10)  # a period in which nothing of the traffic before is still to be sampled
     two.fetch(one.nics[0].address, times=3)
 
     def covered():  # in hundredths of a percent

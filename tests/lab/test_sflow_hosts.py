@@ -33,9 +33,9 @@ def test_two_hypervisors_are_two_hosts_in_every_front_end(lab):
     for hypervisor in (here, there):
         hypervisor.describe()
     wait_for(lambda: shown(line, "hv-3") is not None and len(shown(line, "hv-3")["vnics"]) == 2, 10, "the hosts")
-    here.counters("web", 1_000_000, 1000, 2_000_000, 2000)
     there.counters("web", 5, 1, 6, 2)
     here.packets("web", "192.0.2.9", 50, rate=100, octets=1000)
+    here.counters("web", 1_000_000, 1000, 2_000_000, 2000)  # the last: who has seen it has all
     wait_for(lambda: any(v["tx"].get("octets") == 1_000_000 for v in shown(line, "hv-2")["vnics"]), 10, "its counters")
 
     assert [(v["mac"], v["rx"].get("octets"), v["tx"].get("octets")) for v in shown(line, "10.0.0.2")["vnics"]] == [(WEB, 2_000_000, 1_000_000)]

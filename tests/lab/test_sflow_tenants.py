@@ -128,7 +128,7 @@ def test_a_scan_evicts_itself(libvirt, line):
     tables = FlowTables(line)
     capture = Capture(libvirt, peer.device, filter="udp and dst host 10.22.0.9")
     before, resident = health(line)["counters"], line.collector.resident_kib()
-    to_peer = int(run("nsenter", "-t", str(box.pid), "-n", sys.executable, SCAN, device, mac, peer_mac, str(SCANNED), "20", timeout=120).stdout)
+    to_peer = int(run("nsenter", "-t", str(box.pid), "-n", sys.executable, SCAN, device, mac, peer_mac, str(SCANNED), "20", timeout=180).stdout)
     highest = line.collector.resident_kib()
     settled(tables)
     heavy = len(capture.frames())

@@ -19,6 +19,7 @@
 #include <new>
 #include <ostream>
 #include <sstream>
+#include <string_view>
 
 namespace {
 
@@ -49,6 +50,8 @@ void PrintTo(const LinkReading& reading, std::ostream* out) {
 }
 
 namespace {
+
+constexpr std::string_view kNoAnswerInTime = "rtnetlink: no answer in time: Connection timed out";
 
 LinkReading reading(std::uint32_t if_index, const MetricTotals& values) {
   LinkReading made;
@@ -84,8 +87,10 @@ class Links : public testing::Test {
     counters_->watch(std::move(queries));
   }
 
+  // Whoever makes or removes links, in any namespace, holds the kernel's one lock, on a busy machine for longer than a sample waits.
   std::vector<LinkReading> sample() {
-    const Status status = counters_->sample(readings_);
+    Status status = counters_->sample(readings_);
+    for (int tries = 0; tries < 20 && !status && status.error().text == kNoAnswerInTime; ++tries) status = counters_->sample(readings_);
     EXPECT_TRUE(status) << status.error().text;
     return readings_;
   }
@@ -329,7 +334,7 @@ TEST_F(Links, AreReadWhileOthersComeAndGo) {
   int samples = 0;
   for (int i = 0; i < 50; ++i) {
     if (const Status status = counters_->sample(readings_); !status) {
-      EXPECT_EQ(status.error().text, "rtnetlink: no answer in time: Connection timed out");
+      EXPECT_EQ(status.error().text, kNoAnswerInTime);
       continue;
     }
     ++samples;

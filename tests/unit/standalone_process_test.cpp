@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -31,6 +32,17 @@ std::string content_of(const std::filesystem::path& file) {
   std::stringstream text;
   text << std::ifstream(file, std::ios::binary).rdbuf();
   return text.str();
+}
+
+bool wait_for(const std::function<bool()>& is_so) {
+  for (int i = 0; i < 1000 && !is_so(); ++i) std::this_thread::sleep_for(20ms);
+  return is_so();
+}
+
+bool handles(pid_t pid, int signal) {
+  const std::string status = content_of("/proc/" + std::to_string(pid) + "/status"), caught = "\nSigCgt:\t";
+  const std::size_t at = status.find(caught);
+  return at != std::string::npos && (std::stoull(status.substr(at + caught.size(), 16), nullptr, 16) >> (signal - 1) & 1) != 0;
 }
 
 class VmtrafficCollect : public testing::Test {
@@ -87,12 +99,10 @@ class VmtrafficCollect : public testing::Test {
 
   // The VM of libvirt's test driver is known.
   bool wait_for_vm() const {
-    for (int i = 0; i < 400; ++i) {
+    return wait_for([this] {
       const Result<Snapshot> snapshot = read_snapshot(runtime());
-      if (snapshot && snapshot->domain_count() > 0) return true;
-      std::this_thread::sleep_for(50ms);
-    }
-    return false;
+      return snapshot && snapshot->domain_count() > 0;
+    });
   }
 
   std::filesystem::path directory_;
@@ -146,7 +156,7 @@ TEST_F(VmtrafficCollect, AWatchThatNobodyReadsEndsWhenTold) {
     std::filesystem::remove(directory_ / "out");
     const FullPipe stuck(directory_ / "out");
     const pid_t watcher = start({"--watch", "--config", config()});
-    std::this_thread::sleep_for(300ms);
+    EXPECT_TRUE(wait_for([&] { return handles(watcher, SIGTERM); }));
     kill(watcher, SIGTERM);
     EXPECT_EQ(wait(5s), 0);
   }
@@ -180,12 +190,12 @@ TEST_F(VmtrafficCollect, ShowsWhatAnotherPublishes) {
   EXPECT_EQ(out(), "No other host is known: no sFlow agent has described one.\n");
   EXPECT_EQ(run({"--hosts", "--json", "--runtime-directory", runtime()}), 0) << err();
   EXPECT_EQ(nlohmann::json::parse(out())["hosts"], nlohmann::json::array());
-  kill(start({"--watch", "--runtime-directory", runtime()}), 0);
-  std::this_thread::sleep_for(1500ms);
+  start({"--watch", "--runtime-directory", runtime()});
+  EXPECT_TRUE(wait_for([&] { return out().find("\ntest  running  ", out().find("PROBE")) != std::string::npos; }))
+      << "it shows again: " << out();
   kill(running_, SIGINT);
   EXPECT_EQ(wait(5s), 0);
   EXPECT_EQ(out().find('\x1B'), std::string::npos) << "no terminal, no control characters";
-  EXPECT_NE(out().find("\ntest  running  ", out().find("PROBE")), std::string::npos) << "it shows again: " << out();
   kill(collector, SIGKILL);
   waitpid(collector, nullptr, 0);
 }
