@@ -229,7 +229,12 @@ DetectionStep ApplicationDetector::inspect(ApplicationFlow& flow, Octets packet,
       ++s.counters.refused;
       return {.detection = Detection::kFull};
     }
-    flow.reset(new FlowInDetection);
+    try {
+      flow.reset(new FlowInDetection);
+    } catch (...) {
+      s.in_detection.give_back(owner);
+      throw;
+    }
     flow->version = extract->version;
     flow->protocol = extract->protocol;
     flow->in_detection = &s.in_detection;

@@ -35,7 +35,12 @@ std::uint32_t TcpGaps::take(const Gap& gap) {
     return kNone;
   }
   if (free_ == kNone) {
-    gaps_.push_back(gap);
+    try {
+      gaps_.push_back(gap);
+    } catch (...) {
+      places_.give_back(gap.owner);
+      throw;
+    }
     return static_cast<std::uint32_t>(gaps_.size() - 1);
   }
   const std::uint32_t at = free_;
