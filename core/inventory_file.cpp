@@ -26,7 +26,11 @@ constexpr std::size_t kMaxFileSize = std::size_t{1} << 28;
 
 std::vector<std::uint32_t> if_indexes_of(const Snapshot& snapshot) {
   std::vector<std::uint32_t> out;
-  for (std::size_t i = 0; i < snapshot.vnic_count(); ++i) out.push_back(snapshot.vnic(i).if_index.value_or(0));
+  for (std::size_t i = 0; i < snapshot.vnic_count(); ++i) {
+    const VnicRow vnic = snapshot.vnic(i);
+    // A virtual function's is that of its card's link, which passes everybody's packets.
+    out.push_back(vnic.type == VnicType::kHostdev ? 0 : vnic.if_index.value_or(0));
+  }
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "core/inventory_file.hpp"
 #include "core/probes/packet_file.hpp"
@@ -64,17 +65,31 @@ class Reader {
   std::vector<std::byte> snapshot(const PacketFile& file, const std::string& host);
 
  private:
-  void set_inventory() { intake_.set_inventory(inventory_.inventory, inventory_.if_indexes); }
+  void set_inventory();
   void find_sender(const CapturedPacket& packet);
 
   const Config& config_;
   bool finds_senders_;
   InventoryFile inventory_;
+  std::vector<std::uint32_t> macvtaps_;  // links, in order
   CaptureIntake intake_;
   absl::flat_hash_set<std::uint64_t> senders_;
   std::uint64_t last_sender_{0}, senders_refused_{0}, backward_{0};
   Nanoseconds first_{0}, now_{0};
 };
+
+void Reader::set_inventory() {
+  intake_.set_inventory(inventory_.inventory, inventory_.if_indexes);
+  macvtaps_.clear();
+  std::size_t row = 0;
+  for (const Domain& domain : inventory_.inventory.domains) {
+    for (const Vnic& vnic : domain.vnics) {
+      const std::uint32_t if_index = inventory_.if_indexes[row++];
+      if (vnic.type == VnicType::kDirect && if_index != 0) macvtaps_.push_back(if_index);
+    }
+  }
+  std::sort(macvtaps_.begin(), macvtaps_.end());
+}
 
 void Reader::find_sender(const CapturedPacket& packet) {
   constexpr std::size_t kAddresses = 12;
@@ -107,6 +122,8 @@ void Reader::read(PacketFile& file) {
         first_ = now_ = when;
         intake_.tick(now_, {});
       }
+      if (batch[i].if_index != 0 && std::binary_search(macvtaps_.begin(), macvtaps_.end(), batch[i].if_index))
+        batch[i].heading = turned(batch[i].heading);
       if (when < now_) ++backward_;
       times[i] = now_ = std::max(now_, when);
       // Before any of them is taken: whoever answers one of these is known when it is asked.

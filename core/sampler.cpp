@@ -375,12 +375,16 @@ std::vector<ProbeHealth> Sampler::health_of(const std::vector<LibvirtView>& view
 void Sampler::take_flows(Nanoseconds now) {
   if (sflow_ == nullptr && capture_ == nullptr) return;
   const auto& totals = history_.ledger.totals();
-  std::vector<std::uint32_t> if_indexes(totals.size());
-  std::transform(totals.begin(), totals.end(), if_indexes.begin(), [](const VnicTotals& t) { return t.present != 0 ? t.if_index : 0; });
-  if (flow_generation_ != history_.inventory_generation || if_indexes != flow_if_indexes_) {
-    if (sflow_ != nullptr) sflow_->set_inventory(history_.inventory, if_indexes);
-    if (capture_ != nullptr) capture_->set_inventory(history_.inventory, if_indexes);
-    flow_if_indexes_ = std::move(if_indexes);
+  std::vector<OwnLink> links(readings_.size());
+  std::transform(readings_.begin(), readings_.end(), links.begin(), own_link);
+  if (flow_generation_ != history_.inventory_generation || links != flow_links_) {
+    if (sflow_ != nullptr) {
+      std::vector<std::uint32_t> if_indexes;
+      for (const OwnLink& link : links) if_indexes.push_back(link.if_index);
+      sflow_->set_inventory(history_.inventory, if_indexes);
+    }
+    if (capture_ != nullptr) capture_->set_inventory(history_.inventory, links);
+    flow_links_ = std::move(links);
     flow_generation_ = history_.inventory_generation;
   }
   SflowView view;

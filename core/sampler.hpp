@@ -98,9 +98,9 @@ class Sampler {
   Nanoseconds interval_;
   History& history_;
   std::vector<std::unique_ptr<LibvirtProbe>> libvirt_;
-  std::unique_ptr<SflowListener> sflow_;        // null: not configured
-  std::unique_ptr<CaptureProbe> capture_;       // null: not configured
-  std::vector<std::uint32_t> flow_if_indexes_;  // that it was given, by row
+  std::unique_ptr<SflowListener> sflow_;   // null: not configured
+  std::unique_ptr<CaptureProbe> capture_;  // null: not configured
+  std::vector<OwnLink> flow_links_;        // that they were given, by row
   std::uint64_t flow_generation_{~std::uint64_t{0}};
   std::map<VnicKey, std::vector<std::string>> learnt_;  // addresses
   std::map<IpAddress, std::unique_ptr<Host>> hosts_;    // by their agents' addresses

@@ -165,7 +165,7 @@ void CaptureProbe::State::take(std::span<CapturedPacket> batch) {
     }
     const bool decides = packet.octets.size() >= kShareDecides || packet.octets.size() == packet.wire_length;
     if (now < until_filtered && decides && !flow_is_kept(packet.octets, kept_now, share_key)) continue;
-    if (kind == LinkKind::kMacvtap) packet.heading = packet.heading == Heading::kIn ? Heading::kOut : Heading::kIn;
+    if (kind == LinkKind::kMacvtap) packet.heading = turned(packet.heading);
     if (kind == LinkKind::kMirror) packet.heading = Heading::kUnknown;
     batch[ours++] = packet;
   }
@@ -212,8 +212,12 @@ Status CaptureProbe::State::apply_links(PacketRing& ring) {
     filter.kept_flows = kept;
     filter.share_key = share_key;
   }
+  // A port that is a selected vNIC's link as well is that vNIC's.
+  const std::size_t own = next.size();
   for (const std::uint32_t mirror : mirrors) {
-    if (kind_of(mirror) != LinkKind::kTap) next.push_back({mirror, LinkKind::kMirror});
+    const auto end = next.begin() + static_cast<std::ptrdiff_t>(own);
+    if (std::none_of(next.begin(), end, [&](const CapturedLink& l) { return l.if_index == mirror; }))
+      next.push_back({mirror, LinkKind::kMirror});
   }
   std::sort(next.begin(), next.end(), [](const CapturedLink& a, const CapturedLink& b) { return a.if_index < b.if_index; });
   for (const CapturedLink& link : next) filter.if_indexes->push_back(link.if_index);
@@ -418,19 +422,18 @@ ProbeHealth CaptureProbe::health() const {
   return out;
 }
 
-void CaptureProbe::set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes) {
-  std::vector<std::uint32_t> selected(if_indexes.begin(), if_indexes.end());
+void CaptureProbe::set_inventory(const Inventory& inventory, std::span<const OwnLink> own) {
+  std::vector<std::uint32_t> selected(own.size());
   std::vector<CapturedLink> taps;
   std::size_t row = 0;
   bool any_runs = false;
   for (const Domain& domain : inventory.domains) {
     any_runs = any_runs || (is_active(domain.state) && !domain.vnics.empty());
     const bool is_selected = state_->is_selected(domain);
-    for (const Vnic& vnic : domain.vnics) {
-      if (row >= selected.size()) break;
-      if (!is_selected) selected[row] = 0;
-      if (selected[row] != 0) taps.push_back({selected[row], vnic.type == VnicType::kDirect ? LinkKind::kMacvtap : LinkKind::kTap});
-      ++row;
+    for (std::size_t vnic = 0; vnic < domain.vnics.size() && row < own.size(); ++vnic, ++row) {
+      if (!is_selected || own[row].if_index == 0) continue;
+      selected[row] = own[row].if_index;
+      taps.push_back({own[row].if_index, own[row].end == LinkEnd::kGuest ? LinkKind::kMacvtap : LinkKind::kTap});
     }
   }
   std::sort(taps.begin(), taps.end(), [](const CapturedLink& a, const CapturedLink& b) { return a.if_index < b.if_index; });

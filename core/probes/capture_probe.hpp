@@ -18,6 +18,7 @@
 #include "core/log.hpp"
 #include "core/probes/probe.hpp"
 #include "core/traffic/capture_intake.hpp"
+#include "core/traffic/counter_delta.hpp"
 #include "core/traffic/performance_rows.hpp"
 
 namespace vmtraffic {
@@ -50,8 +51,8 @@ class CaptureProbe : public Probe {
   bool settled() const override;  // once the ring is open or was refused
   ProbeHealth health() const override;
 
-  // Rows as the ledger of exact counters has them: the inventory's vNICs in order, and the ifIndex of each one's link (0: none).
-  void set_inventory(const Inventory& inventory, std::span<const std::uint32_t> if_indexes);
+  // Rows as the ledger of exact counters has them: the inventory's vNICs in order, and each one's link.
+  void set_inventory(const Inventory& inventory, std::span<const OwnLink> own);
   // `look` is given the ledger of flows, which no packet changes meanwhile: it must not take long.
   PerformanceRows tick(Nanoseconds now, std::span<const VnicTotals> totals, const std::function<void(const FlowLedger&)>& look);
   // By the inventory's rows: addresses that each vNIC was seen to use.

@@ -186,7 +186,8 @@ Result<LinkCounters::Impl::Answer> LinkCounters::Impl::read_links(SteadyClock::t
     for (std::size_t slot = found->second; slot < slots.size() && slots[slot].if_index == row->if_index; ++slot) {
       LinkReading& reading = fresh[slots[slot].query];
       reading.if_index = row->if_index;
-      reading.present = read_stats64(row->stats64, slots[slot].end, reading.values);
+      reading.end = slots[slot].end;
+      reading.present = read_stats64(row->stats64, reading.end, reading.values);
     }
   });
 }

@@ -31,11 +31,11 @@
 #include <vector>
 
 #include "core/probes/netlink.hpp"
+#include "core/traffic/counter_delta.hpp"
 #include "core/traffic/numbers.hpp"
 
 namespace vmtraffic {
 
-enum class LinkEnd : std::uint8_t { kHost, kGuest };
 LinkEnd end_of(std::string_view kind);
 
 struct Link {

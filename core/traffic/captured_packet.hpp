@@ -14,6 +14,8 @@ enum class Heading : std::uint8_t {
   kIn = 1,       // the host received it there: on a tap it is what the guest sent
   kOut = 2,      // the host sent it there
 };
+// At a macvtap the host's end is the guest.
+constexpr Heading turned(Heading h) { return h == Heading::kIn ? Heading::kOut : h == Heading::kOut ? Heading::kIn : h; }
 
 struct CapturedPacket {
   Octets octets;                 // from the Ethernet header on; valid until the source is asked for the next

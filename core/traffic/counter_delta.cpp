@@ -18,6 +18,11 @@ Continuity continuity(std::uint64_t last, std::uint64_t raw, CounterWidth width)
 
 }  // namespace
 
+OwnLink own_link(const LinkReading& reading) {
+  if (reading.present == 0 || reading.function != 0) return {};
+  return {reading.if_index, reading.end};
+}
+
 CounterStep advance(VnicTotals& totals, const LinkReading& reading, Nanoseconds now, bool moved) {
   CounterStep step;
   totals.age = reading.age;

@@ -12,6 +12,10 @@
 namespace vmtraffic {
 
 enum class CounterWidth : std::uint8_t { k32, k64 };
+enum class LinkEnd : std::uint8_t {
+  kHost,
+  kGuest
+};  // whose counters a link has: what a tap receives its guest sent, a macvtap is the guest
 
 // One reading of a vNIC's link, in the guest's direction.
 struct LinkReading {
@@ -21,10 +25,20 @@ struct LinkReading {
   MetricTotals values{};
   MetricSet present{0};
   CounterWidth width{CounterWidth::k64};
-  ReadingAge age{0};          // kHeld: no new reading, and the one before still counts
-  std::uint32_t function{0};  // of the physical function's link: the virtual function's number + 1; 0: the whole link
+  ReadingAge age{0};            // kHeld: no new reading, and the one before still counts
+  std::uint32_t function{0};    // of the physical function's link: the virtual function's number + 1; 0: the whole link
+  LinkEnd end{LinkEnd::kHost};  // the link's; values are in the guest's direction at either
   friend bool operator==(const LinkReading&, const LinkReading&) = default;
 };
+
+// The link that passes one vNIC's packets and nobody else's: who looks there sees that vNIC.
+struct OwnLink {
+  std::uint32_t if_index{0};  // 0: there is none now
+  LinkEnd end{LinkEnd::kHost};
+  friend bool operator==(const OwnLink&, const OwnLink&) = default;
+};
+// A virtual function has none: its counters are found at its card's link, which passes the host's packets and those of the other functions.
+OwnLink own_link(const LinkReading& reading);
 
 // What a reading added to the totals.
 struct CounterStep {

@@ -89,13 +89,13 @@ int main(int argc, char** argv) {
     domain.state = DomainState::kRunning;
     domain.vnics.emplace_back().mac = *MacAddress::parse(fmt::format("52:54:00:00:01:0{}", inventory.domains.size()));
   }
-  const std::array<std::uint32_t, 2> if_indexes{if_nametoindex("a"), if_nametoindex("b")};
+  const std::array<OwnLink, 2> own{{{.if_index = if_nametoindex("a")}, {.if_index = if_nametoindex("b")}}};
   CaptureProbeOptions options;
   options.all = true;
   options.cpu_percent = percent;
   options.clock = system_clock();
   CaptureProbe probe(std::move(options));
-  probe.set_inventory(inventory, if_indexes);
+  probe.set_inventory(inventory, own);
   const std::vector<std::string> before = threads();
   stay_on(1);  // the probe's thread after it
   probe.start();

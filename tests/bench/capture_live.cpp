@@ -141,7 +141,7 @@ class OurProbe : public Receiver {
     domain.name = "guest";
     domain.state = DomainState::kRunning;
     domain.vnics.emplace_back().mac = *MacAddress::parse("52:54:00:00:00:01");
-    const std::array<std::uint32_t, 1> links{if_nametoindex("b")};
+    const std::array<OwnLink, 1> links{{{.if_index = if_nametoindex("b")}}};
     CaptureProbeOptions options;
     options.all = true;
     options.clock = system_clock();

@@ -25,6 +25,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/traffic/flow_view.hpp"
@@ -145,7 +146,7 @@ class CaptureProbeTest : public testing::Test {
     must(soon(all_pass, seconds(20)), "taps that pass packets");
     for (std::uint32_t id = first; id < first + count; ++id) {
       inventory_.domains.push_back(machine(id));
-      links_.push_back(::if_nametoindex(("t" + std::to_string(id)).c_str()));
+      links_.push_back({.if_index = ::if_nametoindex(("t" + std::to_string(id)).c_str())});
     }
   }
   void send(std::uint32_t id, const Bytes& frame) const { send("g" + std::to_string(id), frame); }
@@ -211,7 +212,7 @@ class CaptureProbeTest : public testing::Test {
   int socket_{-1};
   std::unique_ptr<CaptureProbe> probe_;
   Inventory inventory_;
-  std::vector<std::uint32_t> links_;
+  std::vector<OwnLink> links_;
 };
 
 // Packets into taps, from a thread of its own, at a pace that the kernel's queues follow.
@@ -267,11 +268,40 @@ TEST_F(CaptureProbeTest, ATapThatVanishesUnderLoad) {
   EXPECT_EQ(counter("failures") + counter("ring_dropped"), 0U);
 }
 
+TEST_F(CaptureProbeTest, AtTheGuestsEndOfALinkWaysAreTurned) {
+  taps(1, 2);
+  links_[0].end = LinkEnd::kGuest;
+  start();
+  captured();
+  send(1, frame_of(1));
+  send(2, frame_of(2));
+  using Counts = std::vector<std::array<std::uint64_t, 2>>;
+  EXPECT_TRUE(soon([&] { return packets() == Counts{{0, 1}, {1, 0}}; })) << testing::PrintToString(packets());
+}
+
+TEST_F(CaptureProbeTest, APortThatIsAVnicsLinkToo) {
+  taps(1, 1);
+  start({"t1"});
+  captured();
+  const auto sees = [&] {
+    const std::uint64_t before = counter("packets");
+    return soon([&] { return send(1, frame_of(1)), counter("packets") > before; });
+  };
+  EXPECT_TRUE(soon([&] { return send(1, frame_of(1)), sent_by(0) > 0; })) << "by the tap";
+  const OwnLink own = std::exchange(links_[0], {});
+  captured();
+  EXPECT_TRUE(sees()) << "it is a port still";
+  links_[0] = own;
+  captured();
+  const std::uint64_t before = sent_by(0);
+  EXPECT_TRUE(soon([&] { return send(1, frame_of(1)), sent_by(0) > before; })) << "the vNIC's again";
+}
+
 TEST_F(CaptureProbeTest, AMirrorPortThatGoesDownAndComesBack) {
   ip("link add mirror type veth peer name source\nlink set source up\nlink set mirror up\n");
   ASSERT_TRUE(soon([&] { return send("source", frame_of(1)), received()["mirror"] > 0; }));
   inventory_.domains = {machine(1)};
-  links_ = {0};
+  links_ = {{}};
   start({"mirror"});
   const auto counts = [&] {
     const std::uint64_t before = sent_by(0);

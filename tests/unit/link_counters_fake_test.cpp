@@ -286,6 +286,8 @@ TEST_F(FakeCard, CountsItsFunctions) {
   EXPECT_EQ(sample(), (std::vector{reading(7, {23, 21, 0, 27, 24, 22, 0, 28}, kFunctionMetrics, 2), kTapReading,
                                    reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics, 1), LinkReading{}}));
   EXPECT_EQ(count("function_requests"), 1u);  // one for the card, however many functions
+  EXPECT_EQ(own_link(readings_[0]), OwnLink{}) << "the card's link passes everybody's packets";
+  EXPECT_EQ(own_link(readings_[1]), OwnLink{.if_index = 5});
 }
 
 // A driver that does not count answers zeros, and zero is not absent.
@@ -315,6 +317,7 @@ TEST_F(FakeCard, AsASwitchIsReadAtTheRepresentors) {
                    attribute(IFLA_PHYS_SWITCH_ID, Bytes(8))});
   };
   open_card(serve(virtual_function(0, all_stats(10)), {port(7, "ens1f0", "p0"), port(9, "ens1f0npf0vf1", "pf0vf1")}, packets(30, 40)));
+  EXPECT_EQ(own_link(sample()[0]), OwnLink{.if_index = 9});
   // The representor is the host's end: turned. Function 0 has none, and the card answers for it.
   EXPECT_EQ(sample(), (std::vector{reading(9, {0, 40, 0, 0, 0, 30}), kTapReading,
                                    reading(7, {13, 11, 0, 17, 14, 12, 0, 18}, kFunctionMetrics, 1), LinkReading{}}));
