@@ -228,22 +228,28 @@ def test_guests_see_the_delay(pair, family):
     address = pair.addresses[family]
     pair.client.ping_times(address, 3)  # neighbours are known from here on
 
-    def shortest() -> float:
+    def shortest(ab_ms: int, ba_ms: int) -> float:
         """Of many, since what a busy machine adds to a guest's time is not the network's."""
+        pair.network.set("ab", delay_ns=ab_ms * MS)
+        pair.network.set("ba", delay_ns=ba_ms * MS)
         seen = pair.client.ping_times(address, 100, interval_s=0.02)
         assert len(seen) == 100
         return min(seen)
 
-    assert shortest() < 5
+    assert shortest(0, 0) < 5
     # The delays are told from a delay: a guest that waits for milliseconds sleeps, and takes longer to hear than one that is answered at once.
-    pair.network.set("ab", delay_ns=25 * MS)
-    base = shortest()
-    for ab_ms, ba_ms, more_ms in ((35, 0, 10), (25, 10, 10), (125, 0, 100), (25, 100, 100)):
-        pair.network.set("ab", delay_ns=ab_ms * MS)
-        pair.network.set("ba", delay_ns=ba_ms * MS)
-        seen = shortest()
-        # An emulated guest wakes up half a millisecond sooner or later; the forwarder's own times are tested above, without guests.
-        assert seen - base == pytest.approx(more_ms, rel=0.05, abs=1)
+    # An emulated guest wakes up half a millisecond sooner or later; the forwarder's own times are tested above, without guests.
+    base = (25, 0)
+    more_ms = {(35, 0): 10, (25, 10): 10, (125, 0): 100, (25, 100): 100}
+    least: dict[tuple[int, int], float] = {}
+    wrong = list(more_ms)
+    for _ in range(5):
+        for delays in (base, *wrong):
+            least[delays] = min(shortest(*delays), least.get(delays, 1000))
+        wrong = [delays for delays in more_ms if least[delays] - least[base] != pytest.approx(more_ms[delays], rel=0.05, abs=1)]
+        if not wrong:
+            return
+    pytest.fail(f"The rise is another one with {wrong}: {least}")
 
 
 @pytest.mark.parametrize("family", Pair.FAMILIES)
